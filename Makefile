@@ -1,0 +1,52 @@
+# `make book` and `make test` on a fresh machine make the environment first.
+
+# The first Python that runs and is 3.11 or 3.12. Choose another: make book PYTHON=/path/to/python
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+
+# On a machine with an NVIDIA GPU: make .venv LOCK=requirements-gpu.txt
+LOCK ?= requirements.txt
+
+# The book's cells and the tests run in other folders than this one and import `lib` all the same.
+export PYTHONPATH := $(CURDIR)
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+UV ?= uv
+COMPILE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: help book test lint format lock clean .venv
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+book: .venv/.installed  ## Run every chapter and build the book: _build/html/index.html
+	.venv/bin/jupyter-book build book --all -W -n --keep-going
+
+test: .venv/.installed  ## Run the tests and the doctests
+	.venv/bin/python -m pytest
+
+lint: .venv/.installed  ## Check style and formatting
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+format: .venv/.installed  ## Fix style and formatting
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+lock:  ## Resolve requirements.in anew (needs uv)
+	$(COMPILE) --upgrade requirements.in --output-file requirements.txt
+	sed -E 's/^tensorflow-cpu==([0-9.]+).*/tensorflow[and-cuda]==\1; sys_platform == "linux"/; s/^(tensorflow==[0-9.]+); .*/\1; sys_platform != "linux"/' requirements.in \
+		| $(COMPILE) --constraints requirements.txt - --output-file requirements-gpu.txt
+
+clean:  ## Remove the built book and the caches; .venv stays
+	rm -rf _build .pytest_cache .ruff_cache
+	find book lib tests -name __pycache__ -prune -exec rm -rf {} +
+
+.venv: .venv/.installed  ## Make the environment from the locked requirements.txt
+
+.venv/.installed: $(LOCK)
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was not found. Install one, or name it: make book PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --require-hashes --requirement $(LOCK)
+	@touch $@

@@ -1,0 +1,116 @@
+"""Building, saving and loading classifiers."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from lib import patches, paths
+from lib.classifiers.mobilenet_v2 import mobilenet_v2
+
+NETWORKS = {"mobilenet_v2": mobilenet_v2}
+"""Builder of each network, by name."""
+
+
+class ModelError(ValueError):
+    """A network that is unknown or whose weights cannot be read."""
+
+
+def build(name, size=patches.SIZE, levels=patches.LEVELS):
+    """Make an untrained classifier.
+
+    Parameters
+    ----------
+    name : str
+        A key of `NETWORKS`.
+    size : int
+        Side of the patch, pixels.
+    levels : int
+        Number of blur levels.
+
+    Returns
+    -------
+    keras.Model
+        (N, size, size, 1) float32 in [0, 1] to (N, levels) probabilities.
+
+    Raises
+    ------
+    ModelError
+        The network is unknown.
+    """
+    if name not in NETWORKS:
+        msg = f"Unknown network {name!r}: expected one of {', '.join(NETWORKS)}."
+        raise ModelError(msg)
+    shape = (size, size, 1)
+    # The networks of keras.applications were designed for inputs in [-1, 1].
+    centered = [keras.Input(shape), layers.Rescaling(2.0, -1.0, name="centered")]
+    return keras.Sequential([*centered, NETWORKS[name](shape, levels)], name=name)
+
+
+def save(model, path):
+    """Write a classifier with float16 weights as a ``.keras`` file, whole or not at all.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Made by `build`.
+    path : path
+        Ends in ``.keras``.
+    """
+    path = Path(path)
+    partial = path.with_name("partial-" + path.name)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float16")
+    try:
+        half = build(model.name, *_sizes(model))
+        half.set_weights(model.get_weights())
+        half.save(partial)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    os.replace(partial, path)
+
+
+def _sizes(model):
+    return model.input_shape[1], model.output_shape[-1]
+
+
+def shipped():
+    """Names of the trained classifiers in ``data/weights``, sorted."""
+    return sorted(path.stem for path in paths.WEIGHTS.glob("*.keras"))
+
+
+def load(name):
+    """Open a trained classifier in float32.
+
+    Files are read by Keras in safe mode: no pickled object and no code in them is run.
+
+    Parameters
+    ----------
+    name : str or path
+        The name of a shipped classifier, such as ``"mobilenet_v2-lens"``, or a ``.keras`` file.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    ModelError
+        The name is unknown, or the file is damaged or holds another network.
+    """
+    path = Path(name) if str(name).endswith(".keras") else paths.WEIGHTS / f"{name}.keras"
+    if not path.is_file():
+        msg = f"Unknown model {str(name)!r}: expected one of {', '.join(shipped())} or the path of a .keras file."
+        raise ModelError(msg)
+    try:
+        stored = keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = build(stored.name, *_sizes(stored))
+        model.set_weights([np.asarray(weight, np.float32) for weight in stored.get_weights()])
+    except ModelError:
+        raise
+    except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers raise
+        msg = f"The weights in {path} cannot be read ({type(error).__name__}): fetch or train them again."
+        raise ModelError(msg) from error
+    return model

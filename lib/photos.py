@@ -1,0 +1,408 @@
+"""Named photo sets.
+
+Three kinds, from near to far: photos that come inside the installed packages (`BUNDLED`, no
+network), sets of single files at public repositories (`SETS`, listed in data/registry.tsv with
+commit and SHA-256), and DIV2K, the paper's data set, through TensorFlow Datasets.
+
+The files of a set are downloaded once and kept in the user's cache folder. Where the environment
+variable ``DEFOCUS_PHOTOS`` names a folder that holds them under the names of the registry, they
+are read from there and nothing is downloaded. Either way each file must have the SHA-256 of the
+registry.
+"""
+
+import csv
+import functools
+import os
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+import pooch
+import requests
+from tqdm.auto import tqdm
+
+from lib import images, paths
+
+MIRROR = "DEFOCUS_PHOTOS"
+"""Environment variable that names the mirror folder."""
+RAW_URL = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+"""Where a repository's file is as it was at a commit."""
+BUNDLED = ("astronaut", "chelsea", "china", "coffee", "flower", "motorcycle", "rocket")
+"""Photos inside scikit-image and scikit-learn."""
+DIV2K = "div2k/bicubic_x8"
+"""The TensorFlow data set. All of DIV2K's have the same photos; this one adds the smallest download."""
+
+# Of the motorcycle pair at the size in which scikit-image has it (a quarter), from the
+# documentation of `skimage.data.stereo_motorcycle`; four times as much (3979.911 and 124.343) in
+# the calib.txt of Middlebury's scene. The baseline does not scale.
+MOTORCYCLE_FOCAL_LENGTH = 994.978
+"""Focal length, pixels."""
+MOTORCYCLE_OFFSET = 31.086
+"""Distance of the two principal points in x, pixels."""
+MOTORCYCLE_BASELINE = 0.193001
+"""Distance of the two cameras, metres."""
+
+
+class PhotoError(images.ImageError):
+    """A photo that cannot be had: no network, no mirror, or a file that is not the one expected."""
+
+
+class PhotoSet(NamedTuple):
+    """What a set of the registry holds and how it may be used."""
+
+    description: str
+    terms: str
+    citation: str
+
+
+SETS = {
+    "bsd100": PhotoSet(
+        "100 photos of the Berkeley segmentation data, 481x321, PNG",
+        "non-commercial research and education",
+        "Martin, Fowlkes, Tal and Malik, ICCV 2001",
+    ),
+    "bsds500_jpeg": PhotoSet(
+        "400 photos of the Berkeley segmentation data (none of bsd100), 481x321, JPEG",
+        "non-commercial research and education",
+        "Arbelaez, Maire, Fowlkes and Malik, IEEE TPAMI 2011",
+    ),
+    "cuhk": PhotoSet(
+        "11 photos of the CUHK blur detection set that are out of focus in part, with masks (255 = blurred)",
+        "none stated",
+        "Shi, Xu and Jia, CVPR 2014",
+    ),
+    "div2k_valid_crops": PhotoSet(
+        "256x256 crops from the centers of the 100 validation photos of DIV2K, PNG",
+        "academic research",
+        "Agustsson and Timofte, CVPR Workshops 2017",
+    ),
+    "lytro": PhotoSet(
+        "20 pairs and 4 triples with different focus, 520x520, JPEG",
+        "research, with citation",
+        "Nejati, Samavi and Shirani, Information Fusion 2015",
+    ),
+    "middlebury_third": PhotoSet(
+        "8 stereo scenes with disparity, about 460x370, PNG",
+        "research, with citation",
+        "Scharstein and Szeliski, CVPR 2003; Scharstein and Pal, CVPR 2007",
+    ),
+    "table3": PhotoSet(
+        "the fusion pairs 'flower' and 'book' of the paper's Table 3",
+        "none stated",
+        "used by Galetto and Deng, arXiv:2107.14443, 2021",
+    ),
+    "urban100": PhotoSet(
+        "60 photos of Urban100, long side 1024, PNG",
+        "none stated",
+        "Huang, Singh and Ahuja, CVPR 2015",
+    ),
+    "zhuosim": PhotoSet(
+        "11 photos that are out of focus in part, and defocus maps estimated for five (*Map*.png)",
+        "academic use",
+        "Zhuo and Sim, Pattern Recognition 2011",
+    ),
+}
+"""The sets of data/registry.tsv."""
+TRAINING_SETS = ("bsd100", "bsds500_jpeg", "div2k_valid_crops", "urban100")
+"""The sets whose photos are in focus."""
+
+
+# Bundled photos
+
+
+def load(name):
+    """A photo that comes inside an installed package.
+
+    Parameters
+    ----------
+    name : str
+        One of `BUNDLED`. "motorcycle" is the left picture of the stereo pair.
+
+    Returns
+    -------
+    (H, W, 3) float32 ndarray
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the name is another.
+
+    Examples
+    --------
+    >>> load("coffee").shape
+    (400, 600, 3)
+    """
+    if name not in BUNDLED:
+        msg = f"Unknown bundled photo {name!r}; choose one of {', '.join(BUNDLED)}."
+        raise ValueError(msg)
+    if name in ("china", "flower"):
+        from sklearn.datasets import load_sample_image  # here: it takes a second to import
+
+        pixels = load_sample_image(f"{name}.jpg")
+    else:
+        from skimage import data
+
+        pixels = data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(data, name)()
+    return np.divide(pixels, np.float32(255), dtype=np.float32)
+
+
+def motorcycle():
+    """The left picture of scikit-image's motorcycle pair and its depth.
+
+    Depth is ``baseline * focal length / (disparity + offset)``. The 7 % of pixels without a
+    disparity are filled first, see `fill_disparity`.
+
+    Returns
+    -------
+    image : (500, 741, 3) float32 ndarray
+        In [0, 1].
+    depth : (500, 741) float32 ndarray
+        In metres, 2.1 to 5.0.
+
+    References
+    ----------
+    Scharstein et al., "High-resolution stereo datasets with subpixel-accurate ground truth", GCPR 2014.
+    """
+    from skimage import data
+
+    disparity = fill_disparity(data.stereo_motorcycle()[2])
+    depth = MOTORCYCLE_BASELINE * MOTORCYCLE_FOCAL_LENGTH / (disparity + MOTORCYCLE_OFFSET)
+    return load("motorcycle"), depth.astype(np.float32)
+
+
+def middlebury(scene):
+    """The left picture of a stereo scene of the set "middlebury_third" and its disparity.
+
+    Parameters
+    ----------
+    scene : str
+        Art, Books, Cones, Dolls, Laundry, Moebius, Reindeer or Teddy.
+
+    Returns
+    -------
+    image : (H, W, 3) float32 ndarray
+        In [0, 1].
+    disparity : (H, W) float32 ndarray
+        Positive, in pixels of this size, holes filled by `fill_disparity`. Near things have a large one.
+
+    Notes
+    -----
+    The files store disparity in whole gray levels, 0 where it is unknown: as it is at full size, so three
+    times that at this size, in the scenes of 2005, and four times in those of 2003 (Cones, Teddy).
+    """
+    scenes = sorted({name.split("/")[1] for name in _names("middlebury_third")})
+    if scene not in scenes:
+        msg = f"Unknown scene {scene!r}; choose one of {', '.join(scenes)}."
+        raise ValueError(msg)
+    view, map_name, scale = ("im2", "disp2", 4) if scene in ("Cones", "Teddy") else ("view1", "disp1", 3)
+    image = images.read(file(f"middlebury_third/{scene}/{view}.png")).pixels
+    stored = images.to_gray(images.read(file(f"middlebury_third/{scene}/{map_name}.png")).pixels)
+    return image, fill_disparity(np.rint(stored * 255) / scale)
+
+
+def fill_disparity(disparity):
+    """Fill the holes of a left view's disparity, row by row, from the background.
+
+    What the right camera does not see is hidden there by something nearer, so a hole belongs to
+    the farther of its two sides: it takes the smaller of the nearest disparities to the left and
+    to the right. A row of holes takes the nearest row.
+
+    Parameters
+    ----------
+    disparity : (H, W) ndarray
+        Pixels; a hole is NaN, infinite or not positive.
+
+    Returns
+    -------
+    (H, W) float32 ndarray
+        Finite and positive.
+
+    Examples
+    --------
+    >>> fill_disparity(np.array([[0, 5, np.nan, np.inf, 2]]))
+    array([[5., 5., 2., 2., 2.]], dtype=float32)
+    """
+    known = np.isfinite(disparity) & (disparity > 0)
+    if not known.any():
+        msg = "Expected a disparity map with known values, got holes only."
+        raise ValueError(msg)
+    values = np.where(known, disparity, np.inf).astype(np.float32)
+    filled = np.minimum(_from_left(values), _from_left(values[:, ::-1])[:, ::-1])
+    rows = np.flatnonzero(known.any(axis=1))
+    nearest = np.abs(np.arange(len(values))[:, None] - rows).argmin(axis=1)
+    return filled[rows[nearest]]
+
+
+def _from_left(values):
+    """Each infinite value replaced by the nearest finite one to its left, where there is one."""
+    columns = np.where(np.isfinite(values), np.arange(values.shape[1]), 0)
+    return np.take_along_axis(values, np.maximum.accumulate(columns, axis=1), axis=1)
+
+
+# Sets of the registry
+
+
+def file(name):
+    """A file of the registry, from the mirror or the cache, else downloaded.
+
+    Parameters
+    ----------
+    name : str
+        As in data/registry.tsv: ``lytro/pairs/lytro-03-A.jpg``.
+
+    Returns
+    -------
+    pathlib.Path
+        Of a file with the SHA-256 of the registry.
+
+    Raises
+    ------
+    ValueError
+        If the registry has no such name.
+    PhotoError
+        If the file is damaged, or there is neither mirror nor network.
+    """
+    if name not in _registry():
+        msg = f"Unknown photo {name!r}; data/registry.tsv lists the names."
+        raise ValueError(msg)
+    mirror = os.environ.get(MIRROR)
+    return _from_mirror(Path(mirror).expanduser(), name) if mirror else _from_network(name)
+
+
+def files(set_name, progress=True):
+    """All files of a set, see `file`. What an interrupted download has got is not fetched again.
+
+    Parameters
+    ----------
+    set_name : str
+        One of `SETS`.
+    progress : bool
+        Whether to draw a progress bar, on a terminal.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Sorted by name.
+    """
+    names = _names(set_name)
+    return [file(name) for name in tqdm(names, set_name, unit="file", leave=False, disable=None if progress else True)]
+
+
+def training_files(progress=True):
+    """The files of all `TRAINING_SETS`, set by set."""
+    return [path for set_name in TRAINING_SETS for path in files(set_name, progress)]
+
+
+@functools.cache
+def _registry():
+    """The rows of data/registry.tsv by file name."""
+    with open(paths.DATA / "registry.tsv", encoding="utf-8", newline="") as table:
+        return {row["file"]: row for row in csv.DictReader(table, delimiter="\t")}
+
+
+def _names(set_name):
+    """The sorted names of a set's files."""
+    if set_name not in SETS:
+        msg = f"Unknown photo set {set_name!r}; choose one of {', '.join(SETS)}."
+        raise ValueError(msg)
+    return sorted(name for name in _registry() if name.startswith(f"{set_name}/"))
+
+
+def _from_mirror(folder, name):
+    """The path of a mirrored file, checked."""
+    path, expected = folder / name, _registry()[name]["sha256"]
+    if not path.is_file():
+        msg = f"The mirror lacks {path}; complete it, or unset {MIRROR} to download."
+        raise PhotoError(msg)
+    received = _sha256(path, path.stat().st_mtime_ns)
+    if received != expected:
+        msg = f"{path} is damaged: expected SHA-256 {expected}, got {received}; copy it again or unset {MIRROR}."
+        raise PhotoError(msg)
+    return path
+
+
+@functools.cache
+def _sha256(path, modified):
+    """The SHA-256 of a file as of the time it was `modified`: hashed once, and again after a change."""
+    return pooch.file_hash(str(path))
+
+
+def _from_network(name):
+    """The path of a file in the cache, downloaded before if need be, checked."""
+    try:
+        return Path(_downloader().fetch(name))
+    except ValueError as error:
+        msg = f"The download of {name} is damaged: {' '.join(str(error).split())}"
+        raise PhotoError(msg) from error
+    except OSError as error:
+        msg = (
+            f"Cannot download {name} to {_cache()} ({type(error).__name__}); connect to the network, or set {MIRROR} "
+            "to a folder that holds the photos."
+        )
+        raise PhotoError(msg) from error
+
+
+def _cache():
+    """Where downloads are kept."""
+    return pooch.os_cache("deep-defocus-book")
+
+
+def _downloader():
+    """Pooch on the registry. It counts a download as there only when it is whole and has the right hash."""
+    rows = _registry()
+    pooch.get_logger().setLevel("WARNING")
+    return pooch.create(
+        path=_cache(),
+        base_url="",
+        registry={name: f"sha256:{row['sha256']}" for name, row in rows.items()},
+        urls={name: RAW_URL.format(**row | {"path": quote(row["path"])}) for name, row in rows.items()},
+        retry_if_failed=2,
+    )
+
+
+# DIV2K
+
+
+def div2k(split="train", folder=None):
+    """The photos of DIV2K, one at a time, through TensorFlow Datasets (a download of 4 GB at first).
+
+    Parameters
+    ----------
+    split : {"train", "validation"}
+        800 and 100 photos.
+    folder : str or path-like, optional
+        Where the data set is kept; by default where TensorFlow Datasets keeps its own.
+
+    Yields
+    ------
+    name : str
+        Unique and the same in each run.
+    image : (H, W, 3) uint8 ndarray
+
+    Raises
+    ------
+    ValueError
+        If the split is another.
+    PhotoError
+        If the data set is neither there nor can be downloaded.
+    """
+    if split not in ("train", "validation"):
+        msg = f"Unknown split {split!r} of DIV2K; choose train or validation."
+        raise ValueError(msg)
+    import tensorflow_datasets as tfds  # here: it takes seconds to import
+
+    try:
+        builder = tfds.builder(DIV2K, data_dir=folder)
+        if not builder.is_prepared():
+            requests.head(builder.info.homepage, timeout=20)  # fails at once without network, not after minutes
+        builder.download_and_prepare()
+    except Exception as error:  # of HTTP, of the disk or of TensorFlow Datasets
+        reason = " ".join(str(error).split())[:200]
+        msg = f"Cannot prepare DIV2K ({reason}); connect, free 10 GB, or use the sets of the registry."
+        raise PhotoError(msg) from error
+    config = tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1, try_autocache=False)
+    only_photos = tfds.decode.PartialDecoding({"hr": True})
+    for example in tfds.as_numpy(builder.as_dataset(split=split, read_config=config, decoders=only_photos)):
+        yield example["tfds_id"].decode(), example["hr"]

@@ -1,0 +1,62 @@
+"""How much of the paper a run repeats: the photos, and how they are dealt out.
+
+``quick``
+    Minutes on a CPU: the bundled photos. For seeing that everything works.
+``local``
+    Hours on a CPU: the registry's photo sets, about 8,000 sharp patches.
+``full``
+    A GPU: DIV2K, which gave the paper 27,010 sharp patches, and the paper's 100 epochs.
+"""
+
+import numpy as np
+
+from lib import images, patches, photos
+
+PROFILES = ("quick", "local", "full")
+
+
+def training_photos(profile):
+    """Iterate over the photos that a profile trains on.
+
+    Parameters
+    ----------
+    profile : {"quick", "local", "full"}
+
+    Yields
+    ------
+    name : str
+    gray : (H, W) uint8 ndarray
+    """
+    for name, pixels in _SOURCES[profile]():
+        yield name, patches.to_gray_levels(images.to_gray(pixels))
+
+
+def _bundled():
+    for name in photos.BUNDLED:
+        yield name, photos.load(name)
+
+
+def _registry():
+    for path in photos.training_files():
+        yield f"{path.parent.name}/{path.name}", images.read(path).pixels
+
+
+def _div2k():
+    for split in ("train", "validation"):
+        for name, pixels in photos.div2k(split):
+            yield name, pixels.astype(np.float32) / 255
+
+
+_SOURCES = {"quick": _bundled, "local": _registry, "full": _div2k}
+
+
+def fractions(profile):
+    """Shares of training, validation and test patches: Table 1's for ``full``, 85, 5 and 10 % else.
+
+    Returns
+    -------
+    tuple of 3 floats
+    """
+    if profile == "full":
+        return tuple(count / sum(patches.TABLE_1) for count in patches.TABLE_1)
+    return 0.85, 0.05, 0.10

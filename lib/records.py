@@ -1,0 +1,133 @@
+"""A result with its provenance, and reading it back."""
+
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from lib import paths
+
+PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python", "opencv-python-headless", "scikit-image")
+
+
+def machine():
+    """What this machine is: processor, cores, accelerators.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "system": platform.system(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "packages": _versions(),
+    }
+
+
+def _processor():
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _versions():
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit():
+    """The commit that is checked out, with ``+changes`` where the tree differs from it; ``None`` outside git."""
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def write(path, result, *, profile, data, seed, seconds):
+    """Write a result and what it takes to judge it, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        A ``.json`` file; its folder is made.
+    result : dict
+        What was measured.
+    profile : str
+        Which profile made it: quick, local or full.
+    data : str or dict
+        What it was measured on.
+    seed : int
+    seconds : float
+        Time it took.
+    """
+    record = {
+        "result": result,
+        "profile": profile,
+        "data": data,
+        "seed": seed,
+        "seconds": round(seconds, 1),
+        "machine": machine(),
+        "commit": commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(path, record)
+
+
+def write_json(path, content):
+    """Write JSON whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(partial, path)
+
+
+def read(path):
+    """Read a record back.
+
+    Parameters
+    ----------
+    path : path
+        Absolute, or relative to ``data/results``.
+
+    Returns
+    -------
+    dict
+        With the keys that `write` names; the measurement itself is under ``"result"``.
+    """
+    path = paths.RESULTS / path
+    if not path.exists():
+        msg = f"No recorded result at {path}: run the command that makes it."
+        raise FileNotFoundError(msg)
+    return json.loads(path.read_text())
+
+
+def provenance(record):
+    """One line that says where a recorded number comes from, for printing under a table.
+
+    Returns
+    -------
+    str
+    """
+    return (
+        f"profile {record['profile']}, seed {record['seed']}, commit {record['commit']}, "
+        f"{record['machine']['processor']} ({record['machine']['cores']} cores), "
+        f"{record['seconds'] / 60:.0f} minutes, {record['date'][:10]}"
+    )

@@ -1,0 +1,368 @@
+"""Training and testing a classifier (section 3.1).
+
+A batch is a function of the seed and the step alone, and a checkpoint holds the optimizer too; so a
+killed run goes on as if nothing had happened.
+"""
+
+import functools
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lib import classifiers, patches, profiles, records
+from lib.classifiers import fast_layers
+
+CHECKPOINT_SECONDS = 240
+"""A killed run loses at most this much work, plus one batch."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Of Adam; the peak, where `schedule` is ``"cosine"``.
+    schedule : {"constant", "cosine"}
+        Cosine: a linear rise over the first twentieth of the steps, then half a cosine down to 0.
+    batch : int
+        Samples a step.
+    epochs : int or None
+        Passes through the training set; or else
+    samples : int or None
+        samples seen in all.
+    batch_norm_momentum : float or None
+        Of the moving averages; ``None`` keeps the network's own (0.999 in Keras' MobileNetV2, whose
+        averages lag behind in a short training).
+    quiet_residuals : bool
+        Start each residual branch at zero: the scale of its last batch normalization is 0 at first
+        (Goyal et al. 2017), so that a deep network begins as a shallow one.
+    augment : bool
+        Flip and transpose at random: blur by a round kernel looks the same from all eight sides.
+    """
+
+    learning_rate: float = 0.001
+    schedule: str = "constant"
+    batch: int = 128
+    epochs: int | None = None
+    samples: int | None = None
+    batch_norm_momentum: float | None = None
+    quiet_residuals: bool = False
+    augment: bool = False
+
+    def steps(self, samples):
+        """Steps in all, for a training set of so many samples."""
+        return max(1, (self.samples or self.epochs * samples) // self.batch)
+
+
+_SHORT = {
+    "learning_rate": 0.004,
+    "schedule": "cosine",
+    "batch_norm_momentum": 0.99,
+    "quiet_residuals": True,
+    "augment": True,
+}
+RECIPES = {
+    "full": Recipe(epochs=100),
+    "local": Recipe(samples=3_008_000, **_SHORT),
+    "quick": Recipe(samples=19_200, **_SHORT),
+}
+"""By profile. ``full`` is the paper's own recipe."""
+
+
+def prepare(network, recipe, steps):
+    """Build a network and compile it for a recipe.
+
+    Parameters
+    ----------
+    network : str
+        A key of `classifiers.NETWORKS`.
+    recipe : Recipe
+    steps : int
+        Length of the learning rate's schedule.
+
+    Returns
+    -------
+    keras.Model
+    """
+    model = fast_layers.accelerate(classifiers.build(network))
+    for layer in model._flatten_layers():
+        if recipe.batch_norm_momentum and isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = recipe.batch_norm_momentum
+    if recipe.quiet_residuals:
+        _silence_residuals(model)
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rise = steps // 20
+        rate = keras.optimizers.schedules.CosineDecay(rate / 20, steps - rise, warmup_target=rate, warmup_steps=rise)
+    model.compile(
+        keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,  # on a CPU, XLA's convolutions take five times as long
+    )
+    return model
+
+
+def _silence_residuals(model):
+    """Set the scale of the batch normalization that ends each residual branch to zero."""
+    network = model.layers[-1]
+    place = {layer.name: number for number, layer in enumerate(network.layers)}
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Add):
+            # Of the two operands, the shortcut is made first and the branch that starts from it later.
+            branch = max((tensor._keras_history.operation for tensor in layer.input), key=lambda made: place[made.name])
+            if isinstance(branch, keras.layers.BatchNormalization):
+                branch.gamma.assign(np.zeros(branch.gamma.shape, np.float32))
+
+
+def batch_at(step, train, recipe, seed):
+    """The training batch of a step.
+
+    Parameters
+    ----------
+    step : int
+    train : (N, 20, 32, 32) ndarray
+        8 or 16 bits.
+    recipe : Recipe
+    seed : int
+
+    Returns
+    -------
+    samples : (batch, 32, 32, 1) float32 ndarray
+    levels : (batch,) int32 ndarray
+    """
+    total = train.shape[0] * train.shape[1]
+    first = step * recipe.batch
+    epochs, places = np.divmod(np.arange(first, first + recipe.batch), total)
+    flat = np.concatenate([_order(total, seed, epoch)[places[epochs == epoch]] for epoch in np.unique(epochs)])
+    patch, level = np.divmod(flat, train.shape[1])
+    samples = patches.as_float(train[patch, level])
+    if recipe.augment:
+        samples = _turn(samples, np.random.default_rng((seed, 1, step)))
+    return samples[..., None], level.astype(np.int32)
+
+
+_orders = {}
+
+
+def _order(total, seed, epoch):
+    """The shuffled order of an epoch; the last one is remembered, since it serves a thousand batches."""
+    key = (total, seed, int(epoch))
+    if key not in _orders:
+        for old in list(_orders)[:-1]:
+            del _orders[old]
+        _orders[key] = np.random.default_rng((seed, 0, int(epoch))).permutation(total)
+    return _orders[key]
+
+
+def _turn(samples, rng):
+    """Each square sample from a random one of its eight sides."""
+    transpose, up, left = rng.random((3, len(samples))) < 0.5
+    samples[transpose] = samples[transpose].swapaxes(1, 2)
+    samples[up] = samples[up][:, ::-1]
+    samples[left] = samples[left][:, :, ::-1]
+    return samples
+
+
+def batches(train, recipe, seed, start, stop):
+    """Batches of the steps from `start` to `stop` as a tf.data set that prepares ahead."""
+    size = train.shape[-1]
+
+    def make(step):
+        samples, levels = tf.numpy_function(
+            lambda s: batch_at(int(s), train, recipe, seed), [step], (tf.float32, tf.int32), stateful=False
+        )
+        samples.set_shape((recipe.batch, size, size, 1))
+        levels.set_shape((recipe.batch,))
+        return samples, levels
+
+    return tf.data.Dataset.range(start, stop).map(make).prefetch(8)
+
+
+def train(network, data, run, recipe, seed=0, progress=None):
+    """Train a classifier, or go on with a killed training.
+
+    Parameters
+    ----------
+    network : str
+        A key of `classifiers.NETWORKS`.
+    data : path
+        Folder made by `patches.build`.
+    run : path
+        Folder for checkpoints and results; where it holds a checkpoint, training goes on from there.
+    recipe : Recipe
+    seed : int
+    progress : callable, optional
+        Called after every step with (steps done, steps in all).
+
+    Returns
+    -------
+    model : keras.Model
+    history : list of dict
+        A row an epoch: samples seen, loss and accuracy on training and validation set.
+    seconds : float
+        Time spent, that before a kill included.
+
+    Raises
+    ------
+    ValueError
+        The run was started with other settings.
+    """
+    run = Path(run)
+    run.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(seed)
+    samples, validation = patches.load(data, "train"), patches.load(data, "validation")
+    steps = recipe.steps(samples.shape[0] * samples.shape[1])
+    epoch_steps = max(1, samples.shape[0] * samples.shape[1] // recipe.batch)
+    settings = {"network": network, "data": str(data), "recipe": asdict(recipe), "seed": seed, "steps": steps}
+    model, state = _resume(run, settings) or (prepare(network, recipe, steps), _fresh(settings))
+
+    saved = began = time.monotonic()
+    for batch in batches(samples, recipe, seed, state["step"], steps):
+        model.reset_metrics()
+        logs = model.train_on_batch(*batch, return_dict=True)
+        state["step"] += 1
+        state["sums"] = [state["sums"][0] + float(logs["loss"]), state["sums"][1] + float(logs["accuracy"])]
+        state["count"] += 1
+        if progress:
+            progress(state["step"], steps)
+        if state["step"] % epoch_steps == 0 or state["step"] == steps:
+            _close_epoch(state, model, validation, recipe)
+        now = time.monotonic()
+        if now - saved > CHECKPOINT_SECONDS or state["step"] == steps:
+            state["seconds"] += now - began
+            _checkpoint(run, model, state)
+            saved = began = time.monotonic()
+    return model, state["history"], state["seconds"]
+
+
+def _fresh(settings):
+    return {"settings": settings, "step": 0, "sums": [0.0, 0.0], "count": 0, "seconds": 0.0, "history": []}
+
+
+def _close_epoch(state, model, validation, recipe):
+    scores = evaluate(model, validation)
+    state["history"].append(
+        {
+            "samples": state["step"] * recipe.batch,
+            "train_loss": state["sums"][0] / state["count"],
+            "train_accuracy": state["sums"][1] / state["count"],
+            "validation_loss": scores["loss"],
+            "validation_accuracy": scores["accuracy"],
+            "validation_mean_absolute_error": scores["mean_absolute_error"],
+        }
+    )
+    state["sums"], state["count"] = [0.0, 0.0], 0
+
+
+def _checkpoint(run, model, state):
+    """Write the model, then the state that names it: a kill in between leaves the former pair in use."""
+    name = f"step-{state['step']}.keras"
+    model.save(run / name)
+    records.write_json(run / "state.json", state | {"model": name})
+    for old in run.glob("step-*.keras"):
+        if old.name != name:
+            old.unlink()
+
+
+def _resume(run, settings):
+    path = run / "state.json"
+    if not path.exists():
+        return None
+    state = json.loads(path.read_text())
+    if state["settings"] != json.loads(json.dumps(settings)):
+        msg = f"The run in {run} was started with other settings: remove it, or name another folder."
+        raise ValueError(msg)
+    model = keras.saving.load_model(run / state.pop("model"), safe_mode=True)
+    return model, state
+
+
+def evaluate(model, samples, chunk=100):
+    """Test a classifier.
+
+    Parameters
+    ----------
+    model : keras.Model
+    samples : (N, 20, 32, 32) ndarray
+        8 or 16 bits; axis 1 is the true level.
+    chunk : int
+        Patches (of 20 levels each) in memory at a time.
+
+    Returns
+    -------
+    dict
+        ``loss`` (cross-entropy), ``accuracy``, ``within_one`` (share of samples at most one level
+        off), ``mean_absolute_error`` of the most probable level and
+        ``expected_mean_absolute_error`` of the expected level, both in levels, that is pixels of
+        sigma; ``confusion``, a (20, 20) list of counts (row: true level).
+    """
+    levels = samples.shape[1]
+    truth = np.tile(np.arange(levels), len(samples))
+    rows = [_probabilities(model, samples[i : i + chunk]) for i in range(0, len(samples), chunk)]
+    probability = np.concatenate(rows)
+    hard = probability.argmax(1)
+    confusion = np.zeros((levels, levels), int)
+    np.add.at(confusion, (truth, hard), 1)
+    chosen = probability[np.arange(len(truth)), truth]
+    return {
+        "loss": float(-np.log(np.maximum(chosen, 1e-7)).mean()),
+        "accuracy": float((hard == truth).mean()),
+        "within_one": float((abs(hard - truth) <= 1).mean()),
+        "mean_absolute_error": float(abs(hard - truth).mean()),
+        "expected_mean_absolute_error": float(abs(probability @ np.arange(levels) - truth).mean()),
+        "confusion": confusion.tolist(),
+    }
+
+
+def _probabilities(model, samples):
+    flat = patches.as_float(samples).reshape(-1, *samples.shape[2:], 1)
+    return model.predict_on_batch(flat)
+
+
+def run_profile(network, profile, reading, run, split="photo", seed=0, progress=None):
+    """Build the data set, train, test and record: what ``python -m lib train`` does.
+
+    Parameters
+    ----------
+    network : str
+    profile : {"quick", "local", "full"}
+    reading : str
+        A key of `patches.READINGS`.
+    run : path
+        Folder that gets ``data/`` (the patches), ``weights.keras`` and ``record.json``.
+    split, seed
+        As in `patches.build`.
+    progress : callable, optional
+        Called with (steps done, steps in all).
+
+    Returns
+    -------
+    dict
+        The record.
+    """
+    run = Path(run)
+    data = run / "data"
+    if not data.exists():
+        photos = functools.partial(profiles.training_photos, profile)
+        patches.build(photos, data, patches.READINGS[reading], profiles.fractions(profile), split, seed)
+    model, history, seconds = train(network, data, run, RECIPES[profile], seed, progress)
+    classifiers.save(model, run / "weights.keras")
+    description = json.loads((data / "dataset.json").read_text())
+    result = {
+        "network": network,
+        "reading_name": reading,
+        "recipe": asdict(RECIPES[profile]),
+        "samples_seen": history[-1]["samples"],
+        "history": history,
+        # The shipped weights are tested, not those before rounding to float16.
+        "test": evaluate(classifiers.load(run / "weights.keras"), patches.load(data, "test")),
+    }
+    records.write(run / "record.json", result, profile=profile, data=description, seed=seed, seconds=seconds)
+    return records.read(run.resolve() / "record.json")

@@ -1,0 +1,44 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lib.classifiers import fast_layers
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("side", [1, 2, 4])
+def test_depthwise_gradients_are_tensorflows(side, stride):
+    x = tf.random.stateless_normal((5, side, side, 6), (1, 2))
+    plain = keras.layers.DepthwiseConv2D(3, stride, "same", use_bias=False)
+    quick = fast_layers.SmallDepthwiseConv2D(3, stride, "same", use_bias=False)
+    plain.build(x.shape)
+    quick.build(x.shape)
+    quick.set_weights(plain.get_weights())
+    results = []
+    for layer in (plain, quick):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+            loss = tf.reduce_sum(tf.sin(y))
+        results.append((y, *tape.gradient(loss, [x, layer.kernel.value])))
+    for expected, got in zip(*results, strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_fused_batch_normalization_is_keras():
+    x = np.random.default_rng(0).normal(3, 2, (6, 3, 3, 5)).astype(np.float32)
+    plain, fused = keras.layers.BatchNormalization(momentum=0.9), fast_layers.FusedBatchNormalization(momentum=0.9)
+    for training in (True, True, False):
+        np.testing.assert_allclose(fused(x, training=training), plain(x, training=training), atol=1e-5)
+    for a, b in zip(plain.get_weights(), fused.get_weights(), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-5)
+
+
+def test_accelerated_network_answers_alike():
+    model = keras.applications.MobileNetV2(input_shape=(32, 32, 1), weights=None, classes=20)
+    quick = fast_layers.accelerate(model)
+    x = np.random.default_rng(0).random((4, 32, 32, 1), dtype=np.float32)
+    np.testing.assert_allclose(quick.predict_on_batch(x), model.predict_on_batch(x), atol=1e-6)
+    replaced = [layer for layer in quick.layers if layer.__module__.endswith("fast_layers")]
+    assert len(replaced) == 52 + 17

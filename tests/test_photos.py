@@ -1,0 +1,319 @@
+"""Photo sets: bundled ones need no network; registry files are the ones the registry means."""
+
+import http.server
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+import cv2
+import numpy as np
+import pooch
+import pytest
+from scipy import ndimage
+from skimage import data
+
+from lib import images, paths, photos
+
+needs_mirror = pytest.mark.skipif(
+    not os.environ.get(photos.MIRROR), reason=f"{photos.MIRROR} names no folder with the photo sets"
+)
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Any attempt to connect fails."""
+
+    def refuse(*_):
+        msg = "no network in this test"
+        raise OSError(msg)
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+# Bundled photos
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("name", photos.BUNDLED)
+def test_bundled_photos_need_no_network(name, monkeypatch, tmp_path):
+    monkeypatch.setattr("skimage.data._fetchers._image_fetcher.path", tmp_path)  # an empty download cache
+    photo = images.check_image(photos.load(name))
+    assert photo.ndim == 3
+    assert photo.std() > 0.1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_load_keeps_the_8_bit_values():
+    np.testing.assert_array_equal(images.to_uint8(photos.load("coffee")), data.coffee())
+
+
+def test_unknown_bundled_photo_is_named():
+    with pytest.raises(ValueError, match=r"'fish'.*coffee"):
+        photos.load("fish")
+
+
+def test_importing_photos_stays_light():
+    heavy = "import sys, lib.photos; print(sorted({'tensorflow', 'tensorflow_datasets', 'sklearn'} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True, cwd=paths.ROOT)
+    assert out.stdout.strip() == "[]"
+
+
+# Depth
+
+
+def test_motorcycle_depth_is_metric():
+    image, depth = photos.motorcycle()
+    disparity = data.stereo_motorcycle()[2]
+    known = np.isfinite(disparity)
+    assert image.shape == (*depth.shape, 3)
+    assert depth.dtype == np.float32
+    # As calib.txt has it for the full size: four times the disparity, focal length and offset.
+    expected = 193.001 * 3979.911 / (4 * disparity[known] + 124.343) / 1000
+    np.testing.assert_allclose(depth[known], expected, rtol=1e-4)
+    assert np.isfinite(depth).all()
+    assert depth.min() > 2
+    assert depth.max() < 5.1
+
+
+def warp_error(left, right, disparity):
+    """Median difference between the left view and the right view moved by the disparity."""
+    rows, columns = np.indices(disparity.shape, np.float32)
+    moved = cv2.remap(right, columns - disparity, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.median(np.abs(moved - left).mean(axis=-1))
+
+
+@needs_mirror
+@pytest.mark.parametrize("scene", ["Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy"])
+def test_middlebury_disparity_is_in_pixels_of_the_picture(scene):
+    left, disparity = photos.middlebury(scene)
+    other = "im6" if scene in ("Cones", "Teddy") else "view5"
+    right = images.read(photos.file(f"middlebury_third/{scene}/{other}.png")).pixels
+    error = warp_error(left, right, disparity)
+    assert error < 0.03
+    assert warp_error(left, right, disparity * 1.1) > 1.5 * error
+    assert warp_error(left, right, disparity / 1.1) > 1.5 * error
+    assert np.isfinite(disparity).all()
+    assert disparity.min() > 0
+
+
+def test_unknown_middlebury_scene_is_named():
+    with pytest.raises(ValueError, match=r"'Fish'.*Teddy"):
+        photos.middlebury("Fish")
+
+
+def test_fill_disparity_takes_the_farther_side():
+    n = np.nan
+    filled = photos.fill_disparity(np.array([[n, 7, n, n, 3, 0], [n, n, np.inf, 0, n, n], [n, n, n, 9, n, -1]]))
+    np.testing.assert_array_equal(filled, [[7, 7, 3, 3, 3, 3], [7, 7, 3, 3, 3, 3], [9, 9, 9, 9, 9, 9]])
+
+
+def test_fill_disparity_keeps_what_is_known_and_adds_no_values():
+    disparity = data.stereo_motorcycle()[2]
+    known = np.isfinite(disparity)
+    filled = photos.fill_disparity(disparity)
+    np.testing.assert_array_equal(filled[known], disparity[known])
+    assert np.isin(filled, disparity[known]).all()
+    # Never nearer than the nearest known pixel of the same row.
+    for row in (0, 250, 499):
+        nearest = ndimage.distance_transform_edt(~known[row], return_distances=False, return_indices=True)[0]
+        assert (filled[row] <= disparity[row][nearest]).mean() > 0.99
+
+
+def test_fill_disparity_refuses_holes_only():
+    with pytest.raises(ValueError, match="holes only"):
+        photos.fill_disparity(np.zeros((3, 3)))
+
+
+# The registry
+
+
+def test_registry_and_sets_agree():
+    rows = photos._registry()
+    assert {name.split("/")[0] for name in rows} == set(photos.SETS)
+    assert set(photos.TRAINING_SETS) <= set(photos.SETS)
+    for row in rows.values():
+        assert len(bytes.fromhex(row["sha256"])) == 32
+        assert len(bytes.fromhex(row["commit"])) == 20
+    for entry in photos.SETS.values():
+        assert all(entry)
+
+
+def test_urls_are_pinned_and_quoted():
+    url = photos._downloader().urls["lytro/triples/lytro-01-A.jpg"]
+    row = photos._registry()["lytro/triples/lytro-01-A.jpg"]
+    assert url.startswith(f"https://raw.githubusercontent.com/{row['repository']}/{row['commit']}/")
+    assert url.endswith("/Triple%20Series/lytro-01-A.jpg")
+
+
+@needs_mirror
+@pytest.mark.parametrize("set_name", photos.SETS)
+def test_mirror_has_every_set(set_name):
+    found = photos.files(set_name, progress=False)
+    assert found == sorted(found)
+    assert len(found) == sum(name.startswith(f"{set_name}/") for name in photos._registry())
+    images.check_image(images.read(found[0]).pixels)
+
+
+@needs_mirror
+def test_training_files_are_660_photos():
+    assert len(set(photos.training_files(progress=False))) == 660
+
+
+def test_unknown_set_and_file_are_named():
+    with pytest.raises(ValueError, match=r"'kodak'.*urban100"):
+        photos.files("kodak")
+    with pytest.raises(ValueError, match=r"'lytro/x.jpg'.*registry.tsv"):
+        photos.file("lytro/x.jpg")
+
+
+NAME = "tiny/a photo.txt"
+CONTENT = b"not really a photo"
+
+
+@pytest.fixture
+def tiny_registry(monkeypatch, tmp_path):
+    """A registry of one file, and empty caches."""
+    original = tmp_path / "original"
+    original.write_bytes(CONTENT)
+    row = {
+        "file": NAME,
+        "sha256": pooch.file_hash(str(original)),
+        "bytes": str(len(CONTENT)),
+        "repository": "someone/photos",
+        "commit": "0" * 40,
+        "path": "some folder/a photo.txt",
+    }
+    monkeypatch.setattr(photos, "_registry", lambda: {NAME: row})
+    monkeypatch.setattr(photos, "_cache", lambda: tmp_path / "cache")
+    monkeypatch.delenv(photos.MIRROR, raising=False)
+    return row
+
+
+@pytest.mark.usefixtures("tiny_registry", "offline")
+def test_mirror_is_read_in_place(monkeypatch, tmp_path):
+    (tmp_path / "mirror" / "tiny").mkdir(parents=True)
+    mirrored = tmp_path / "mirror" / NAME
+    mirrored.write_bytes(CONTENT)
+    monkeypatch.setenv(photos.MIRROR, str(tmp_path / "mirror"))
+    assert photos.file(NAME) == mirrored
+
+
+def test_damaged_mirror_file_is_refused(monkeypatch, tmp_path, tiny_registry):
+    (tmp_path / "tiny").mkdir()
+    monkeypatch.setenv(photos.MIRROR, str(tmp_path))
+    mirrored = tmp_path / NAME
+    for content in (CONTENT[:-1], b""):  # the second time a file of another time is checked again
+        mirrored.write_bytes(content)
+        os.utime(mirrored, (len(content), len(content)))
+        with pytest.raises(photos.PhotoError, match="damaged") as error:
+            photos.file(NAME)
+        received = pooch.file_hash(str(mirrored))
+        assert all(part in str(error.value) for part in (str(mirrored), tiny_registry["sha256"], received))
+
+
+@pytest.mark.usefixtures("tiny_registry")
+def test_incomplete_mirror_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv(photos.MIRROR, str(tmp_path / "nowhere"))
+    with pytest.raises(photos.PhotoError, match=photos.MIRROR) as error:
+        photos.file(NAME)
+    assert NAME in str(error.value)
+
+
+@pytest.mark.usefixtures("tiny_registry", "offline")
+def test_no_network_and_no_mirror_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
+    with pytest.raises(photos.PhotoError, match=f"connect to the network, or set {photos.MIRROR}") as error:
+        photos.file(NAME)
+    assert NAME in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A host of files on this machine; ``content`` is what it sends, ``asked`` what was asked for."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.wfile.write(self.server.content)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as host:
+        host.asked, host.content = [], CONTENT
+        url = f"http://127.0.0.1:{host.server_port}/{{repository}}/{{commit}}/{{path}}"
+        monkeypatch.setattr(photos, "RAW_URL", url)
+        threading.Thread(target=host.serve_forever, args=(0.01,), daemon=True).start()
+        yield host
+        host.shutdown()
+
+
+@pytest.mark.usefixtures("tiny_registry")
+def test_file_is_downloaded_once(server, tmp_path):
+    for _ in range(2):
+        path = photos.file(NAME)
+        assert path == tmp_path / "cache" / NAME
+        assert path.read_bytes() == CONTENT
+    assert server.asked == [f"/someone/photos/{'0' * 40}/some%20folder/a%20photo.txt"]
+
+
+@pytest.mark.usefixtures("tiny_registry")
+@pytest.mark.parametrize("content", [CONTENT[:9], CONTENT[::-1]], ids=["partial", "other"])
+def test_partial_or_other_download_is_not_kept(server, tmp_path, content):
+    server.content = content
+    with pytest.raises(photos.PhotoError, match="a photo"):
+        photos.file(NAME)
+    assert [p for p in (tmp_path / "cache").rglob("*") if p.is_file()] == []
+    server.content = CONTENT
+    assert photos.file(NAME).read_bytes() == CONTENT
+
+
+# DIV2K
+
+
+def test_unknown_split_of_div2k_is_named():
+    with pytest.raises(ValueError, match="'test'"):
+        next(photos.div2k("test"))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("offline")
+def test_div2k_without_network_is_one_error(tmp_path):
+    with pytest.raises(photos.PhotoError, match="Cannot prepare DIV2K") as error:
+        next(photos.div2k(folder=tmp_path))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_div2k_gives_the_photos_one_at_a_time(monkeypatch, tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    rng = np.random.default_rng(0)
+    sharp = [rng.integers(0, 256, (8 + 8 * k, 16, 3), np.uint8) for k in range(3)]
+    downloads = {}  # as the archives unpack, with three photos each
+    for split in ("train", "valid"):
+        high, low = tmp_path / split / f"DIV2K_{split}_HR", tmp_path / split / f"DIV2K_{split}_LR_x8"
+        for k, photo in enumerate(sharp):
+            for folder, suffix, pixels in ((high, "", photo), (low, "x8", photo[::8, ::8])):
+                folder.mkdir(parents=True, exist_ok=True)
+                images.write(folder / f"{k:04d}{suffix}.png", pixels / 255)
+        downloads |= {f"{split}_hr_url": str(high.parent), f"{split}_lr_url": str(low)}
+    monkeypatch.setattr(tfds.download.DownloadManager, "download_and_extract", lambda *_: downloads)
+    monkeypatch.setattr(photos.requests, "head", lambda *_, **__: None)
+
+    prepared = tmp_path / "prepared"
+    first, second = list(photos.div2k("train", prepared)), list(photos.div2k("train", prepared))
+    assert [name for name, _ in first] == [name for name, _ in second]
+    assert len({name for name, _ in first}) == 3
+    found = sorted((photo for _, photo in first), key=len)
+    for photo, expected in zip(found, sharp, strict=True):
+        np.testing.assert_array_equal(photo, expected)
+    assert len(list(photos.div2k("validation", prepared))) == 3

@@ -1,0 +1,149 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from lib import classifiers, patches, profiles, training
+
+
+def tiny_network(shape, classes):
+    """A network that trains in a second, residual block and batch normalization included."""
+    inputs = keras.Input(shape)
+    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(inputs)
+    branch = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, padding="same")(x))
+    x = keras.layers.Add()([x, branch])
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(16, 3, strides=2, activation="relu")(x))
+    return keras.Model(inputs, keras.layers.Dense(classes, activation="softmax")(x), name="tiny_inside")
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setitem(classifiers.NETWORKS, "tiny", tiny_network)
+    return "tiny"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Noise patches: their blur shows in their contrast alone."""
+    rng = np.random.default_rng(0)
+    pictures = [(f"noise {k}", rng.integers(0, 256, (96, 128), dtype=np.uint8)) for k in range(4)]
+    folder = tmp_path_factory.mktemp("patches") / "set"
+    patches.build(lambda: iter(pictures), folder, patches.READINGS["lens"], (0.5, 0.25, 0.25))
+    return folder
+
+
+RECIPE = training.Recipe(learning_rate=0.01, schedule="cosine", samples=32 * 60, batch=32, augment=True)
+
+
+def test_an_epoch_shows_every_sample_once(data):
+    samples = patches.load(data, "train")
+    recipe = training.Recipe(batch=samples.shape[0] * 20 // 4, epochs=1)
+    seen = [training.batch_at(step, samples, recipe, seed=0) for step in range(4)]
+    pixels, levels = (np.concatenate(part) for part in zip(*seen, strict=True))
+    np.testing.assert_array_equal(np.bincount(levels), np.full(20, samples.shape[0]))
+    everything = patches.as_float(samples).reshape(-1, 1024).sum(1)
+    np.testing.assert_allclose(np.sort(pixels.reshape(-1, 1024).sum(1)), np.sort(everything), rtol=1e-5)
+
+
+def test_labels_are_those_of_the_samples(data):
+    samples = patches.load(data, "train")
+    pixels, levels = training.batch_at(0, samples, training.Recipe(batch=64, epochs=1), seed=1)
+    for picture, level in zip(pixels[..., 0], levels, strict=True):
+        assert (abs(patches.as_float(samples[:, level]) - picture).max((1, 2)) == 0).any()
+
+
+def test_turning_keeps_the_pixels_and_uses_all_eight_sides():
+    square = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
+    turned = training._turn(np.repeat(square, 200, axis=0), np.random.default_rng(0))
+    assert len({t.tobytes() for t in turned}) == 8
+    assert (np.sort(turned.reshape(200, -1)) == np.arange(4)).all()
+
+
+def test_killed_training_resumes_without_a_seam(tiny, data, tmp_path, monkeypatch):
+    whole, history, _ = training.train(tiny, data, tmp_path / "whole", RECIPE, seed=5)
+
+    class Killed(Exception):
+        pass
+
+    def kill_at_37(step, steps):
+        monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0 if step == 36 else 1e9)  # one checkpoint, after step 36
+        if step == 37:
+            raise Killed
+
+    with pytest.raises(Killed):
+        training.train(tiny, data, tmp_path / "killed", RECIPE, seed=5, progress=kill_at_37)
+    steps_done = []
+    resumed, history_2, _ = training.train(
+        tiny, data, tmp_path / "killed", RECIPE, seed=5, progress=lambda step, steps: steps_done.append(step)
+    )
+    assert steps_done[0] == 37  # the step that was under way is done again
+    np.testing.assert_allclose(
+        [row["train_loss"] for row in history_2], [row["train_loss"] for row in history], rtol=1e-4
+    )
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
+
+
+def test_training_learns(tiny, data, tmp_path):
+    _, history, _ = training.train(tiny, data, tmp_path / "run", RECIPE)
+    assert history[-1]["train_loss"] < 0.9 * np.log(20)
+    assert history[-1]["train_accuracy"] > 2 / 20
+    assert history[-1]["samples"] == RECIPE.samples
+
+
+def test_a_run_of_other_settings_is_not_continued(tiny, data, tmp_path):
+    short = training.Recipe(samples=64, batch=32)
+    training.train(tiny, data, tmp_path / "run", short, seed=0)
+    with pytest.raises(ValueError, match="other settings"):
+        training.train(tiny, data, tmp_path / "run", short, seed=1)
+
+
+def test_paper_recipe_is_the_papers():
+    recipe = training.RECIPES["full"]
+    assert (recipe.learning_rate, recipe.batch, recipe.epochs, recipe.schedule) == (0.001, 128, 100, "constant")
+    optimizer = training.prepare("mobilenet_v2", recipe, 10).optimizer
+    assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.9, 0.999, 1e-8)
+    assert recipe.steps(392240) == 306437  # 39 million samples
+
+
+def test_quiet_residuals_leave_the_shortcuts_alone():
+    model = training.prepare("mobilenet_v2", training.RECIPES["local"], 10)
+    norms = [layer for layer in model.layers[-1].layers if isinstance(layer, keras.layers.BatchNormalization)]
+    silent = {layer.name for layer in norms if not layer.gamma.numpy().any()}
+    assert silent == {f"block_{k}_project_BN" for k in (2, 4, 5, 7, 8, 9, 11, 12, 14, 15)}
+    assert {layer.momentum for layer in norms} == {0.99}
+
+
+class Oracle:
+    """Answers with the level written into the first pixel, one too many for level 3."""
+
+    def predict_on_batch(self, batch):
+        level = np.rint(batch[:, 0, 0, 0] * 255).astype(int)
+        return np.eye(20)[np.where(level == 3, 4, level)]
+
+
+def test_scores_are_right_for_a_known_classifier():
+    samples = np.zeros((7, 20, 32, 32), np.uint8)
+    samples[:, :, 0, 0] = np.arange(20)
+    scores = training.evaluate(Oracle(), samples, chunk=3)
+    assert scores["accuracy"] == pytest.approx(0.95)
+    assert scores["within_one"] == 1
+    assert scores["mean_absolute_error"] == pytest.approx(0.05)
+    assert scores["expected_mean_absolute_error"] == pytest.approx(0.05)
+    assert np.array(scores["confusion"])[3, 4] == 7
+    assert np.trace(scores["confusion"]) == 7 * 19
+
+
+def test_profile_trains_tests_and_records(tiny, tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    photos = [(f"photo {k}", rng.integers(0, 256, (64, 128), dtype=np.uint8)) for k in range(6)]
+    monkeypatch.setattr(profiles, "training_photos", lambda profile: iter(photos))
+    monkeypatch.setitem(training.RECIPES, "quick", training.Recipe(samples=64, batch=32))
+    record = training.run_profile(tiny, "quick", "lens", tmp_path / "run")
+    assert record == json.loads((tmp_path / "run" / "record.json").read_text())
+    assert record["profile"] == "quick"
+    assert record["result"]["samples_seen"] == 64
+    assert sum(map(sum, record["result"]["test"]["confusion"])) == record["data"]["samples"]["test"]
+    model = classifiers.load(tmp_path / "run" / "weights.keras")
+    assert model.input_shape == (None, 32, 32, 1)
