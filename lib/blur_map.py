@@ -79,8 +79,12 @@ def window_pixels(length, step, size=patches.SIZE):
            [4, 4, 4, 4]])
     """
     starts = range(0, length, step)
-    return np.array([start + np.pad(np.arange(real), (0, size - real), "symmetric") for start, real in
-                     ((start, min(size, length - start)) for start in starts)])
+    return np.array(
+        [
+            start + np.pad(np.arange(real), (0, size - real), "symmetric")
+            for start, real in ((start, min(size, length - start)) for start in starts)
+        ]
+    )
 
 
 def classify(gray, model, step=8, labels="hard", progress=None):

@@ -31,7 +31,11 @@ def show(pictures, titles=None, columns=None, vmax=None, cmap="magma", size=3.2)
     rows = math.ceil(len(pictures) / columns)
     height, width = pictures[0].shape[:2]
     fig, axes = plt.subplots(
-        rows, columns, figsize=(size * columns, rows * (size * height / width + 0.35)), squeeze=False, layout="constrained"
+        rows,
+        columns,
+        figsize=(size * columns, rows * (size * height / width + 0.35)),
+        squeeze=False,
+        layout="constrained",
     )
     for axis in axes.flat:
         axis.axis("off")

@@ -25,8 +25,12 @@ MAX_PIXELS = 400_000_000
 GRAY_WEIGHTS = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103], np.float32)
 """Rec. 601 luma weights of R, G and B, in full digits."""
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm")
+"""Endings of the files that count as photos in a folder."""
+WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
+"""Format that `write` writes, by ending."""
+
 _READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM")
-_WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
 _PEAK = {8: 255, 16: 65535}
 _TYPE = {8: np.uint8, 16: np.uint16}
 _ROWS_PER_STRIP = 64
@@ -364,7 +368,7 @@ def write(path, image, bits=None, description=None):
         If `image` is no picture.
     """
     path = Path(path)
-    file_format = _WRITABLE.get(path.suffix.lower())
+    file_format = WRITABLE.get(path.suffix.lower())
     if file_format is None:
         msg = f"Cannot write {path}: unknown suffix {path.suffix!r}; use .png, .tif, .jpg or .webp."
         raise ImageError(msg)

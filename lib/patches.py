@@ -171,7 +171,8 @@ def sharp_corners(gray, threshold=SHARPNESS_THRESHOLD):
 def split_by_photo(counts, fractions, seed):
     """Assign whole photos to training, validation and testing, so that no photo is in two sets.
 
-    Photos are shuffled, then dealt out until each set has its share of the patches.
+    Photos are shuffled, then dealt out until each set has its share of the patches. With few photos
+    a small share can miss them all: that set then takes a photo from the set that has most, if it has two.
 
     Parameters
     ----------
@@ -192,6 +193,11 @@ def split_by_photo(counts, fractions, seed):
     middle = (np.cumsum(counts[order]) - counts[order] / 2) / max(counts.sum(), 1)
     sets = np.empty(len(counts), int)
     sets[order] = np.searchsorted(np.cumsum(fractions)[:-1], middle, side="right")
+    for k in np.flatnonzero(fractions):
+        sharp = np.bincount(sets[counts > 0], minlength=len(SPLITS))
+        if sharp[k] == 0 and sharp.max() > 1:
+            giver = np.flatnonzero((sets == sharp.argmax()) & (counts > 0))
+            sets[giver[counts[giver].argmin()]] = k
     return sets
 
 
@@ -269,7 +275,9 @@ def build(photos, folder, reading, fractions, split="photo", seed=0):
         "photos": len(mined),
         "patches": {name: int((sets == k).sum()) for k, name in enumerate(SPLITS)},
         "samples": {name: int((sets == k).sum()) * LEVELS for k, name in enumerate(SPLITS)},
-        "photos_of": {name: [mined[p][0] for p in np.unique(photo_of_patch[sets == k])] for k, name in enumerate(SPLITS)},
+        "photos_of": {
+            name: [mined[p][0] for p in np.unique(photo_of_patch[sets == k])] for k, name in enumerate(SPLITS)
+        },
     }
     (partial / "dataset.json").write_text(json.dumps(description, indent=1))
     partial.rename(folder)

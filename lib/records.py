@@ -51,8 +51,11 @@ def _versions():
 
 def commit():
     """The commit that is checked out, with ``+changes`` where the tree differs from it; ``None`` outside git."""
+
     def git(*words):
-        return subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", *words], cwd=paths.ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
         return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")

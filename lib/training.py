@@ -346,15 +346,23 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, progress=
     -------
     dict
         The record.
+
+    Raises
+    ------
+    ValueError
+        The photos have too few sharp patches for three sets.
     """
     run = Path(run)
     data = run / "data"
     if not data.exists():
         photos = functools.partial(profiles.training_photos, profile)
         patches.build(photos, data, patches.READINGS[reading], profiles.fractions(profile), split, seed)
+    description = json.loads((data / "dataset.json").read_text())
+    if empty := [name for name, count in description["patches"].items() if not count]:
+        msg = f"No sharp patch is left for {' and '.join(empty)}: add photos, or split by patch."
+        raise ValueError(msg)
     model, history, seconds = train(network, data, run, RECIPES[profile], seed, progress)
     classifiers.save(model, run / "weights.keras")
-    description = json.loads((data / "dataset.json").read_text())
     result = {
         "network": network,
         "reading_name": reading,

@@ -38,7 +38,8 @@ def smooth_noise(shape):
 
 
 @pytest.mark.parametrize(
-    ("shape", "step"), [((70, 90), 8), ((64, 64), 32), ((33, 40), 1), ((50, 41), 7), ((20, 50), 8), ((1, 1), 3), ((5, 31), 16)]
+    ("shape", "step"),
+    [((70, 90), 8), ((64, 64), 32), ((33, 40), 1), ((50, 41), 7), ((20, 50), 8), ((1, 1), 3), ((5, 31), 16)],
 )
 def test_map_is_equation_6_with_the_released_borders(shape, step):
     gray = smooth_noise(shape)

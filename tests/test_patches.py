@@ -99,6 +99,12 @@ def test_photos_are_split_whole_and_by_share():
     assert (sets != patches.split_by_photo(counts, (0.7, 0.2, 0.1), seed=4)).any()
 
 
+def test_no_set_with_a_share_is_left_empty():
+    for seed in range(20):
+        sets = patches.split_by_photo([40, 0, 35, 50, 60, 45], (0.85, 0.05, 0.10), seed)
+        assert set(sets[[0, 2, 3, 4, 5]]) == {0, 1, 2}  # the photo without a patch does not count
+
+
 def test_patches_are_split_by_share():
     sets = patches.split_by_patch([30, 70], (0.5, 0.25, 0.25), seed=0)
     np.testing.assert_array_equal(np.bincount(sets), (50, 25, 25))
@@ -119,7 +125,9 @@ def test_data_set_holds_every_sharp_patch_once(tmp_path, split):
 
 def test_data_set_without_sharp_patches_is_refused(tmp_path):
     with pytest.raises(ValueError, match="None of the 1 photos"):
-        patches.build(lambda: iter([("flat", np.zeros((64, 64), np.uint8))]), tmp_path / "set", patches.Reading(), (1, 0, 0))
+        patches.build(
+            lambda: iter([("flat", np.zeros((64, 64), np.uint8))]), tmp_path / "set", patches.Reading(), (1, 0, 0)
+        )
     assert not (tmp_path / "set").exists()
 
 

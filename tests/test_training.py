@@ -147,3 +147,10 @@ def test_profile_trains_tests_and_records(tiny, tmp_path, monkeypatch):
     assert sum(map(sum, record["result"]["test"]["confusion"])) == record["data"]["samples"]["test"]
     model = classifiers.load(tmp_path / "run" / "weights.keras")
     assert model.input_shape == (None, 32, 32, 1)
+
+
+def test_too_few_photos_are_refused_before_the_training(tiny, tmp_path, monkeypatch):
+    sharp = np.random.default_rng(1).integers(0, 256, (64, 128), dtype=np.uint8)
+    monkeypatch.setattr(profiles, "training_photos", lambda profile: iter([("a", sharp), ("b", sharp)]))
+    with pytest.raises(ValueError, match="No sharp patch is left for .*: add photos"):
+        training.run_profile(tiny, "quick", "lens", tmp_path / "run")

@@ -29,7 +29,10 @@ def accelerate(model):
 
 
 def _replace(layer):
-    for slow, quick in ((keras.layers.BatchNormalization, FusedBatchNormalization), (keras.layers.DepthwiseConv2D, SmallDepthwiseConv2D)):
+    for slow, quick in (
+        (keras.layers.BatchNormalization, FusedBatchNormalization),
+        (keras.layers.DepthwiseConv2D, SmallDepthwiseConv2D),
+    ):
         if type(layer) is slow:
             return quick.from_config(layer.get_config())
     return layer.__class__.from_config(layer.get_config())
@@ -64,7 +67,9 @@ class SmallDepthwiseConv2D(keras.layers.DepthwiseConv2D):
         plain = self.kernel_size == (3, 3) and self.padding == "same" and self.depth_multiplier == 1
         if not (small and plain and not self.use_bias and self.dilation_rate == (1, 1)):
             return super().call(inputs)
-        return self.activation(_depthwise(tf.convert_to_tensor(inputs), tf.convert_to_tensor(self.kernel), self.strides[0]))
+        return self.activation(
+            _depthwise(tf.convert_to_tensor(inputs), tf.convert_to_tensor(self.kernel), self.strides[0])
+        )
 
 
 def _depthwise(inputs, kernel, stride):

@@ -1,0 +1,42 @@
+"""The command line, ``python -m lib``: one command a file."""
+
+import os
+import sys
+
+import click
+
+from lib.cli.map import map_command
+from lib.cli.train import train_command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli():
+    """Estimate how defocused each part of a photo is, and use it."""
+
+
+for command in (map_command, train_command):
+    cli.add_command(command)
+
+
+def main(arguments=None):
+    """Run a command; mistakes of the caller's end in one line and exit status 2.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Those of the process by default.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        cli.main(arguments, prog_name="python -m lib", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit("interrupted")
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (ValueError, OSError) as error:
+        _fail(str(error))
+
+
+def _fail(message):
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,85 @@
+"""``python -m lib map``."""
+
+import functools
+import os
+from pathlib import Path
+
+import click
+import numpy as np
+
+from lib import images, patches
+from lib.cli.common import make_folder, pair, photos_argument, progress, run
+
+
+@click.command("map")
+@photos_argument
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="For one photo a file (.png, .tif, .npy or no ending), for more a folder.",
+)
+@click.option("--step", default=8, show_default=True, help="Pixels from one window to the next, 1 to 32.")
+@click.option("--model", default="mobilenet_v2-lens", show_default=True, help="A shipped classifier or a .keras file.")
+@click.option(
+    "--labels",
+    type=click.Choice(["hard", "expected"]),
+    default="hard",
+    show_default=True,
+    help="A window's answer: its most probable or its mean level.",
+)
+@click.option(
+    "--variant",
+    type=click.Choice(["paper", "released"]),
+    default="paper",
+    show_default=True,
+    help="Refinement of the paper's text or of its code.",
+)
+@click.option("--no-refine", is_flag=True, help="Leave the map as the windows give it.")
+def map_command(photos, output, step, model, labels, variant, no_refine):
+    """Write the defocus map of each PHOTO, or of all photos in a folder.
+
+    OUTPUT.npy holds sigma in pixels, float32; OUTPUT.png (or .tif) is a 16 bit picture of it whose
+    description says the scale.
+    """
+    from lib import blur_map, classifiers, refinement
+
+    network = functools.cache(lambda: classifiers.load(model))
+
+    def work(photo, target):
+        pixels = images.read(photo).pixels
+        sigma = blur_map.estimate(pixels, network(), step, labels, progress=progress(photo.name, " windows"))
+        if not no_refine:
+            sigma = refinement.refine(sigma, pixels, variant)
+        write_map(target, sigma)
+
+    jobs = pair(photos, output, suffix=".png", endings=(".png", ".tif", ".tiff", ".npy"))
+    run([(photo, target.with_suffix(".png") if target.suffix == ".npy" else target) for photo, target in jobs], work)
+
+
+def write_map(target, sigma):
+    """Write a map as a float32 ``.npy`` and as a 16 bit picture beside it, each whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+        Of the picture, ``.png`` or ``.tif``.
+    sigma : (H, W) float32 ndarray
+        Pixels; the picture holds 0 to 19.
+    """
+    peak = patches.LEVELS - 1
+    make_folder(target)
+    array = target.with_name(target.stem + ".npy")
+    partial = array.with_name(f".partial-{array.name}")
+    try:
+        np.save(partial, sigma.astype(np.float32))
+        images.write(
+            target,
+            np.clip(sigma / peak, 0, 1),
+            bits=16,
+            description=f"Defocus blur: sigma in pixels = value / 65535 * {peak}",
+        )
+        os.replace(partial, array)
+    finally:
+        partial.unlink(missing_ok=True)
