@@ -86,7 +86,7 @@ def gain(sigma_map, curve=FIGURE_11):
     return curve.strength * rise * fall
 
 
-def adaptive(image, sigma_map, curve=FIGURE_11, sigma=2.0, color="luminance"):
+def adaptive(image, sigma_map, curve=FIGURE_11, sigma=3.0, color="luminance"):
     """Sharpen a photo where its defocus map says that it pays (section 5.1).
 
     Parameters
