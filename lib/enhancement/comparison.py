@@ -10,14 +10,14 @@ import time
 import numpy as np
 
 from lib import images, optics, paths, photos, records
-from lib.enhancement import enhance, measures
+from lib.enhancement import adaptive, enhance, measures
 
 METHODS = ("none", "um", "gum", "cas", "adaptive")
 """In the order of the tables, each with the paper's parameters; "none" is the photo itself."""
 MAX_SIGMA = 12.0
 """Blur of what is farthest away, in the photos that are blurred here, pixels."""
-NOISE = 0.01
-"""Standard deviation of the noise that they get: 2.5 gray levels, a good camera at a moderate ISO."""
+NOISE = 0.004
+"""Standard deviation of the noise that they get: one gray level."""
 
 
 def defocus(image, nearness, max_sigma=MAX_SIGMA, noise=NOISE, seed=0):
@@ -58,7 +58,7 @@ def slanted(image, seed=0):
     return defocus(image, np.repeat(np.linspace(0, 1, height)[:, None], width, axis=1), seed=seed)
 
 
-def measure(photo, sigma_map, truth=None):
+def measure(photo, sigma_map, truth=None, estimated=None):
     """All measures of all methods on one photo.
 
     Parameters
@@ -69,6 +69,8 @@ def measure(photo, sigma_map, truth=None):
         Sigma in pixels.
     truth : (H, W[, 3]) float32 ndarray, optional
         The photo without blur and noise.
+    estimated : (H, W) ndarray, optional
+        Another map, for one more run of the adaptive method, "estimated". The regions remain those of `sigma_map`.
 
     Returns
     -------
@@ -76,9 +78,11 @@ def measure(photo, sigma_map, truth=None):
         By method and measure; what a photo has no region for is left out.
     """
     region = measures.regions(sigma_map)
+    sharpened = {name: photo if name == "none" else enhance(photo, name, sigma_map) for name in METHODS}
+    if estimated is not None:
+        sharpened["estimated"] = adaptive(photo, estimated)
     rows = {}
-    for method in METHODS:
-        out = photo if method == "none" else enhance(photo, method, sigma_map)
+    for method, out in sharpened.items():
         row = {"halo": measures.overshoot(photo, out)}
         row["noise, blurred"] = measures.noise_gain(photo, out, region["blurred"])
         row |= {f"sharpness, {name}": measures.sharpness_gain(photo, out, where) for name, where in region.items()}
@@ -111,7 +115,7 @@ def blurred_photos(profile, seed=0):
     for scene in ("Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy"):
         image, disparity = photos.middlebury(scene)
         yield scene, *defocus(image, _stretch(disparity), seed=seed), image
-    for path in photos.files("bsd100")[:20]:
+    for path in photos.files("bsd100")[:10]:
         image = images.read(path).pixels
         yield f"{path.stem}, slanted", *slanted(image, seed), image
 
@@ -121,7 +125,7 @@ def _stretch(inverse_depth):
     return (inverse_depth - inverse_depth.min()) / np.ptp(inverse_depth)
 
 
-def run(profile, model, seed=0, step=8):
+def run(profile, model, seed=0, step=16):
     """Measure on all photos of a profile.
 
     Parameters
@@ -129,11 +133,11 @@ def run(profile, model, seed=0, step=8):
     profile : {"quick", "local"}
         The bundled photos, or those of the registry.
     model : keras.Model
-        The classifier that estimates the maps of the real photos.
+        The classifier that estimates the maps.
     seed : int
         Of the noise in the blurred photos.
     step : int
-        From one window of the classifier to the next, pixels.
+        From one window of the classifier to the next, pixels; 16 in the paper's Fig. 11.
 
     Returns
     -------
@@ -142,10 +146,14 @@ def run(profile, model, seed=0, step=8):
     """
     from lib import blur_map, refinement  # here: TensorFlow takes seconds to import
 
-    real = {}
-    for name, photo in real_photos(profile):
-        real[name] = measure(photo, refinement.refine(blur_map.estimate(photo, model, step), photo))
-    blurred = {name: measure(*picture) for name, *picture in blurred_photos(profile, seed)}
+    def estimate(photo):
+        return refinement.refine(blur_map.estimate(photo, model, step), photo)
+
+    real = {name: measure(photo, estimate(photo)) for name, photo in real_photos(profile)}
+    blurred = {
+        name: measure(photo, sigma, truth, estimate(photo))
+        for name, photo, sigma, truth in blurred_photos(profile, seed)
+    }
     return {"real": real, "blurred": blurred}
 
 
