@@ -1,9 +1,11 @@
+import os
+
 import numpy as np
 import pytest
 from scipy import ndimage
 from skimage import metrics
 
-from lib import photos
+from lib import classifiers, paths, photos, records
 from lib.enhancement import comparison, measures, unsharp_mask
 
 
@@ -114,3 +116,21 @@ def test_measures_without_a_region_are_left_out(photo):
     assert "noise, blurred" not in rows["um"]
     assert "sharpness, sharp" in rows["um"]
     assert "psnr, all" not in rows["um"]
+
+
+def test_record_says_what_it_was_measured_on(tmp_path, monkeypatch):
+    rows = {"real": {"a": {"um": {"halo": 1.0}}}, "blurred": {"b": {"um": {"halo": 2.0}}}}
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    monkeypatch.setattr(classifiers, "load", lambda name: None)
+    monkeypatch.setattr(comparison, "run", lambda *_: rows)
+    comparison.main("quick", seed=3)
+    record = records.read("quick/enhancement.json")
+    assert record["result"] == rows
+    assert record["data"] == {"real": ["a"], "blurred": ["b"]}
+    assert (record["profile"], record["seed"]) == ("quick", 3)
+
+
+@pytest.mark.skipif(not os.environ.get(photos.MIRROR), reason=f"{photos.MIRROR} names no folder with the photo sets")
+def test_registry_photos_leave_out_masks_and_maps():
+    names = [name for name, photo in comparison.real_photos("local") if photo.ndim == 3]
+    assert len(set(names)) == len(names) == 22
