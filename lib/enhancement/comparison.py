@@ -87,9 +87,10 @@ def measure(photo, sigma_map, truth=None, estimated=None):
         row["noise, blurred"] = measures.noise_gain(photo, out, region["blurred"])
         row |= {f"sharpness, {name}": measures.sharpness_gain(photo, out, where) for name, where in region.items()}
         if truth is not None:
-            for name, where in {"all": None, **region}.items():
-                row[f"psnr, {name}"] = measures.psnr(truth, out, where)
-                row[f"ssim, {name}"] = measures.ssim(truth, out, where)
+            row["ssim, all"] = measures.ssim(truth, out)
+            row |= {
+                f"psnr, {name}": measures.psnr(truth, out, where) for name, where in {"all": None, **region}.items()
+            }
         rows[method] = {name: value for name, value in row.items() if np.isfinite(value)}
     return rows
 
