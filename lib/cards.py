@@ -32,8 +32,7 @@ Classifies a 32x32 gray patch into 20 levels of Gaussian blur, sigma = 0 to 19 p
 - **Network**: {result["network"]}, input (32, 32, 1) in [0, 1], softmax over 20 levels; weights stored in float16.
 - **Training blur**: support `{reading["support"]}`, context `{reading["context"]}`, {reading["bits"]} bits.
 - **Data**: {data["photos"]} photos (profile {record["profile"]}); eq. 5 above {data["threshold"]:g};
-  split by {data["split"]};
-  samples: {data["samples"]}.
+  split by {data["split"]}; samples: {data["samples"]}.
 - **Training**: {result["samples_seen"]:,} samples seen; recipe {result["recipe"]}.
 - **Provenance**: {records.provenance(record)}.
 
