@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lib import patches, paths
-from lib.cli.common import UserError, check_writable, progress
+from lib.cli.common import UserError, check_writable, import_tensorflow, progress
 
 
 @click.command("train")
@@ -44,6 +44,7 @@ def train_command(network, profile, reading, split, seed, output):
     The folder of the run gets weights.keras (for --model), record.json (the results) and, while it
     runs, checkpoints.
     """
+    import_tensorflow()
     from lib import classifiers, training
 
     if network not in classifiers.NETWORKS:
