@@ -10,7 +10,7 @@ import numpy as np
 from lib import images, optics
 from lib.shallow_focus.weights import check_map
 
-WORKING_PIXELS = 400_000
+WORKING_PIXELS = 800_000
 """Photos with more pixels are rendered at a reduced size; their finest detail comes back where it is in focus."""
 SMALLEST = 0.25
 """Added sigma below which a pixel stays as it is: a disk of one pixel."""

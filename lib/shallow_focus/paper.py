@@ -8,7 +8,7 @@ from lib.guided_filter import guided_filter
 from lib.shallow_focus.resize import resize
 from lib.shallow_focus.weights import check_map, weight_map
 
-WORKING_PIXELS = 1_500_000
+WORKING_PIXELS = 2_000_000
 """Photos with more pixels are smoothed at a reduced size."""
 
 
