@@ -51,7 +51,9 @@ def run(*words):
 def test_writes_what_the_library_computes(photo, sigma, tmp_path, words, variant, options):
     assert run(photo, "-o", tmp_path / "new" / "out.png", "--map", tmp_path / "map.npy", *words) == 0
     expected = shallow_focus.render(images.read(photo).pixels, sigma, variant, **options)
-    np.testing.assert_array_equal(images.to_uint8(images.read(tmp_path / "new/out.png").pixels), images.to_uint8(expected))
+    np.testing.assert_array_equal(
+        images.to_uint8(images.read(tmp_path / "new/out.png").pixels), images.to_uint8(expected)
+    )
 
 
 def test_estimates_the_map_where_none_is_given(photo, tmp_path):

@@ -60,7 +60,7 @@ def variables(networks):
     Examples
     --------
     >>> named = variables({"Feature": NETWORKS["Feature"]()})
-    >>> len(named), named["Network/Network/Feature/fea1/weights"].shape
+    >>> len(named), tuple(named["Network/Network/Feature/fea1/weights"].shape)
     (8, (3, 3, 3, 30))
     """
     renamed = {"kernel": "weights", "bias": "biases"}

@@ -6,9 +6,12 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 DIRECT = 100_000
-"""Unknown pixels that are solved for exactly; more are filled from coarse to fine."""
-SWEEPS = 4
-"""Rounds of Jacobi's method at each finer size."""
+"""Unknown pixels that are solved for at once; more are filled from coarse to fine."""
+CYCLES = 1
+"""Corrections of the fill at each finer size."""
+SWEEPS = 2
+"""Rounds of Jacobi's method before and after each correction from the coarser size."""
+DAMPING = 0.8
 
 _CROSS = np.float32([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4
 
@@ -19,9 +22,9 @@ def region_fill(image, mask):
     Inside the region the result has a Laplacian of zero: every pixel is the mean of its four neighbors (at the
     picture's border, of those that exist).
 
-    Up to `DIRECT` unknown pixels the equations are solved exactly. Beyond, the picture at half the size, without what
-    is hidden, is filled first, enlarged, and smoothed by a few rounds of Jacobi's method: what is left of the error is
-    smooth and small, and the memory is that of a few copies of the picture.
+    Up to `DIRECT` unknown pixels the equations are solved exactly. Beyond, multigrid: the picture at half the size,
+    without what is hidden, is filled first and enlarged, and its error, found on coarser and coarser grids, taken off.
+    The memory is that of a few copies of the picture.
 
     Parameters
     ----------
@@ -50,50 +53,86 @@ def region_fill(image, mask):
         raise ValueError(msg)
     if mask.all() or not mask.any():
         return image.copy()
-    fill = _solve if np.count_nonzero(mask) <= DIRECT else _fill_coarse_to_fine
-    return fill(image, mask)
+    fill = _solve if np.count_nonzero(mask) <= DIRECT else _multigrid
+    values = image.reshape(*mask.shape, -1)  # channels last, also where there is one
+    return np.where(mask[..., None], fill(values, mask), values).reshape(image.shape)
 
 
-def _solve(image, mask):
-    """Sparse LU of the Laplacian, with the pixels around the region as the right side."""
-    filled = image.copy()
+def _solve(values, mask, source=None):
+    """Sparse LU of the Laplacian; the pixels around the region are the right side, and `source` what it should be."""
     unknown = np.flatnonzero(mask)
     number = np.full(mask.size, -1)
     number[unknown] = np.arange(len(unknown))
     height, width = mask.shape
     row, column = np.divmod(unknown, width)
-    values = image.reshape(mask.size, -1).astype(np.float64)
+    flat = values.reshape(mask.size, -1).astype(np.float64)
 
-    degree, right, pairs = np.zeros(len(unknown)), np.zeros((len(unknown), values.shape[1])), []
+    degree, pairs = np.zeros(len(unknown)), []
+    right = np.zeros((len(unknown), flat.shape[1])) if source is None else 4.0 * source.reshape(flat.shape)[unknown]
     for offset, inside in ((-1, column > 0), (1, column < width - 1), (-width, row > 0), (width, row < height - 1)):
         here = np.flatnonzero(inside)
         there = unknown[here] + offset
         degree[here] += 1
         known = number[there] < 0
-        right[here[known]] += values[there[known]]
+        right[here[known]] += flat[there[known]]
         pairs.append((here[~known], number[there[~known]]))
     rows, columns = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    laplacian = sparse.diags(degree) - sparse.coo_matrix(
-        (np.ones(len(rows)), (rows, columns)), (len(unknown), len(unknown))
+    neighbors = sparse.coo_matrix((np.ones(len(rows)), (rows, columns)), (len(unknown), len(unknown)))
+    factors = splu(
+        (sparse.diags(degree) - neighbors).tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}
     )
-    solution = splu(laplacian.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
-    filled.reshape(mask.size, -1)[unknown] = solution
+    flat[unknown] = factors.solve(right)
+    return flat.reshape(values.shape).astype(values.dtype)
+
+
+def _multigrid(values, mask):
+    """Fill at half the size, where a cell is known by its known pixels alone; enlarge, and correct."""
+    inside = mask[..., None]
+    share = _halve((~mask).astype(values.dtype)[..., None])
+    hidden = share[..., 0] < 1e-6
+    small = _halve(np.where(inside, 0, values)) / np.where(share < 1e-6, 1, share)
+    filled = np.where(inside, _double(region_fill(small, hidden), mask.shape), values)
+    for _ in range(CYCLES):
+        filled += _correction(_excess(filled, inside), mask)
     return filled
 
 
-def _fill_coarse_to_fine(image, mask):
-    """Fill at half the size first; a cell of the smaller picture is known by its known pixels alone."""
-    height, width = mask.shape
-    half = (max(width // 2, 1), max(height // 2, 1))
-    known = (~mask).astype(image.dtype)
-    share = cv2.resize(known, half, interpolation=cv2.INTER_AREA)
-    visible = image * (known if image.ndim == 2 else known[..., None])
-    small = cv2.resize(visible, half, interpolation=cv2.INTER_AREA)
-    hidden = share < 1e-6
-    small /= np.where(hidden, 1, share).reshape(share.shape + (1,) * (image.ndim - 2))
-    guess = cv2.resize(region_fill(small, hidden), (width, height), interpolation=cv2.INTER_LINEAR)
-    inside = mask if image.ndim == 2 else mask[..., None]
-    filled = np.where(inside, guess, image)
-    for _ in range(SWEEPS):
-        np.copyto(filled, cv2.filter2D(filled, -1, _CROSS, borderType=cv2.BORDER_REPLICATE), where=inside)
-    return filled
+def _correction(excess, mask):
+    """What to add inside the region so that the excess of the neighbors' mean vanishes: one V-cycle."""
+    if np.count_nonzero(mask) <= DIRECT:
+        return _solve(np.zeros_like(excess), mask, excess)
+    inside = mask[..., None]
+    added = np.float32(DAMPING) * excess
+    _smooth(added, excess, inside, SWEEPS - 1)
+    left = excess + _excess(added, inside)
+    covered = cv2.resize(mask.astype(np.float32), _half(mask.shape), interpolation=cv2.INTER_AREA) > 1 - 1e-6
+    coarse = _correction(4 * _halve(left) * covered[..., None], covered)  # a step of two pixels, squared
+    added += np.where(inside, _double(coarse, mask.shape), 0)
+    _smooth(added, excess, inside, SWEEPS)
+    return added
+
+
+def _smooth(added, excess, inside, sweeps):
+    """Damped Jacobi, in place."""
+    for _ in range(sweeps):
+        added += np.float32(DAMPING) * (excess + _excess(added, inside))
+
+
+def _excess(values, inside):
+    """How much the mean of a pixel's neighbors is above it, inside the region."""
+    mean = cv2.filter2D(values, -1, _CROSS, borderType=cv2.BORDER_REPLICATE).reshape(values.shape)
+    return np.where(inside, mean - values, 0)
+
+
+def _half(shape):
+    """Size at half the resolution, as OpenCV has it: width first."""
+    return max(shape[1] // 2, 1), max(shape[0] // 2, 1)
+
+
+def _halve(values):
+    size = _half(values.shape)
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA).reshape(*size[::-1], -1)
+
+
+def _double(values, shape):
+    return cv2.resize(values, shape[::-1], interpolation=cv2.INTER_LINEAR).reshape(*shape, -1)
