@@ -102,7 +102,7 @@ def test_multigrid_is_near_the_exact_solution_and_converges_to_it(monkeypatch):
     assert error[mask].mean() < 1 / 255
     monkeypatch.setattr(fill, "CYCLES", 9)
     assert np.abs(region_fill(photo, mask) - exact).max() < 0.5 / 255
-    assert np.abs(exact - photo)[mask].mean() > 50 / 255
+    assert np.abs(exact - photo)[mask].mean() > 30 / 255
 
 
 def test_region_fill_reads_nothing_inside_and_returns_a_copy_where_nothing_can_be_done():

@@ -79,7 +79,8 @@ def weight_map(blur_map, c0=1.0, c1=7.0, W0=0.999, W1=0.001):
     blur_map = check_map(blur_map)
     sigma, gamma = solve(c0, c1, W0, W1)
     distance = PEAK - np.minimum(blur_map, np.float32(PEAK))
-    return -np.expm1(-((distance / np.float32(sigma)) ** np.float32(gamma)))
+    with np.errstate(over="ignore"):  # an infinite exponent is a weight of 1
+        return -np.expm1(-((distance / np.float32(sigma)) ** np.float32(gamma)))
 
 
 def check_map(blur_map, image=None):
