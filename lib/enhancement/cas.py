@@ -65,8 +65,8 @@ def cas(image, strength=0.125, color="luminance", diagonals=True, linear=False):
     if strength == 0:
         return image.copy()
     if linear:
-        light = np.clip(optics._to_light(image), 0, 1)
-        return np.clip(optics._to_srgb(_sharpen(light, strength, color, diagonals)), 0, 1)
+        light = np.clip(optics.to_light(image), 0, 1)
+        return np.clip(optics.to_srgb(_sharpen(light, strength, color, diagonals)), 0, 1)
     return _sharpen(image, strength, color, diagonals)
 
 
