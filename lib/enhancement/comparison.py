@@ -116,7 +116,7 @@ def blurred_photos(profile, seed=0):
     for scene in ("Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy"):
         image, disparity = photos.middlebury(scene)
         yield scene, *defocus(image, _stretch(disparity), seed=seed), image
-    for path in photos.files("bsd100")[:10]:
+    for path in photos.files("bsd100")[:6]:
         image = images.read(path).pixels
         yield f"{path.stem}, slanted", *slanted(image, seed), image
 
