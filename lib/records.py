@@ -1,5 +1,6 @@
 """A result with its provenance, and reading it back."""
 
+import hashlib
 import json
 import os
 import platform
@@ -61,6 +62,33 @@ def commit():
         return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+INPUTS = ("lib", "data", "requirements.txt")
+"""What the cells of a chapter may use."""
+
+
+def inputs_hash(root=paths.ROOT):
+    """Hash the names and contents of all files that a chapter's cells may use.
+
+    Parameters
+    ----------
+    root : Path
+        Top folder of the repository.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for top in INPUTS:
+        for path in sorted([root / top, *(root / top).rglob("*")]):
+            # What `lib.reproduce` collects from the chapters is no input of theirs.
+            if path.is_file() and path.suffix != ".pyc" and "chapters" not in path.parts[len(root.parts) :]:
+                digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def write(path, result, *, profile, data, seed, seconds):

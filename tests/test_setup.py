@@ -143,23 +143,3 @@ def test_all_78_references_of_the_paper_are_there():
         family, year = entry.persons["author"][0].last_names[-1], entry.fields["year"]
         assert year in key, key
         assert re.sub(r"\W", "", family).lower() in key, key
-
-
-def test_an_edit_of_the_library_or_data_gets_a_new_execution_cache(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "book/_ext")
-    from fresh_execution import inputs_hash
-
-    for name in ("lib/optics.py", "data/results/run.json", "requirements.txt", "book/optics.md"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("1")
-    seen = {inputs_hash(tmp_path)}
-    for name in ("lib/optics.py", "data/results/run.json", "requirements.txt"):
-        (tmp_path / name).write_text("2")
-        seen.add(inputs_hash(tmp_path))
-    (tmp_path / "lib/optics.py").rename(tmp_path / "lib/lens.py")
-    seen.add(inputs_hash(tmp_path))
-    assert len(seen) == 5
-
-    before = inputs_hash(tmp_path)
-    (tmp_path / "book/optics.md").write_text("2")  # the cache itself compares cells
-    assert inputs_hash(tmp_path) == before
