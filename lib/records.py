@@ -25,6 +25,7 @@ def machine():
         "system": platform.system(),
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "accelerators": _accelerators(),
         "python": platform.python_version(),
         "packages": _versions(),
     }
@@ -38,6 +39,15 @@ def _processor():
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def _accelerators():
+    """Name and driver of each NVIDIA GPU."""
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip().splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return []
 
 
 def _versions():
@@ -157,8 +167,10 @@ def provenance(record):
     -------
     str
     """
+    machine = record["machine"]
+    processor = f"{machine['processor']} ({machine['cores']} cores)"
     return (
         f"profile {record['profile']}, seed {record['seed']}, commit {record['commit']}, "
-        f"{record['machine']['processor']} ({record['machine']['cores']} cores), "
+        f"{', '.join([processor, *machine.get('accelerators', [])])}, "
         f"{record['seconds'] / 60:.0f} minutes, {record['date'][:10]}"
     )

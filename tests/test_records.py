@@ -26,6 +26,15 @@ def test_a_record_comes_back_with_its_provenance(path):
     assert re.search(r"\(\d+ cores\), 2 minutes, \d{4}-\d\d-\d\d$", line)
 
 
+def test_a_gpu_stands_in_the_record(path, tmp_path, monkeypatch):
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'NVIDIA X, 1.2'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert records.machine()["accelerators"] == ["NVIDIA X, 1.2"]
+    assert "NVIDIA X, 1.2, 2 minutes" in records.provenance(records.read(path) | {"machine": records.machine()})
+
+
 def test_a_record_is_written_whole_or_not_at_all(path):
     before = path.read_text()
     with pytest.raises(TypeError):
