@@ -137,8 +137,8 @@ def run(profile, model, seed=0, step=16):
 
     Parameters
     ----------
-    profile : {"quick", "local"}
-        The bundled photos, or those of the registry.
+    profile : {"quick", "local", "full"}
+        The bundled photos, or (both others) those of the registry.
     model : keras.Model
         The classifier that estimates the maps.
     seed : int
