@@ -6,6 +6,7 @@ import sys
 import click
 
 from lib.cli.blur import blur_command
+from lib.cli.enhance import enhance_command
 from lib.cli.map import map_command
 from lib.cli.train import train_command
 
@@ -15,7 +16,7 @@ def cli():
     """Estimate how defocused each part of a photo is, and use it."""
 
 
-for command in (map_command, blur_command, train_command):
+for command in (map_command, enhance_command, blur_command, train_command):
     cli.add_command(command)
 
 

@@ -41,8 +41,8 @@ from lib.cli.common import UserError, check_writable, import_tensorflow, progres
 def train_command(network, profile, reading, split, seed, output):
     """Train NETWORK and test it; a killed run goes on where it stopped.
 
-    The folder of the run gets weights.keras (for --model), record.json (the results) and, while it
-    runs, checkpoints.
+    The folder of the run gets weights.keras (for --model), record.json (the results), card.md and,
+    while it runs, checkpoints.
     """
     import_tensorflow()
     from lib import classifiers, training

@@ -8,7 +8,7 @@ from lib.enhancement.core import check_not_negative, on_planes
 from lib.optics import TRUNCATE
 
 
-def unsharp_mask(image, strength=2.0, sigma=2.0, color="luminance"):
+def unsharp_mask(image, strength=2.0, sigma=3.0, color="luminance"):
     """Sharpen a photo: J = I + lambda Z with Z = I - B (eq. 7).
 
     Parameters
@@ -19,7 +19,8 @@ def unsharp_mask(image, strength=2.0, sigma=2.0, color="luminance"):
         lambda, 0 or more, one for the photo or one for each pixel. The paper has 2 in Fig. 11 and 0.25 for the
         shallow depth of field.
     sigma : float
-        Of the Gaussian low-pass filter that makes B, pixels. The paper leaves the filter open.
+        Of the Gaussian low-pass filter that makes B, pixels. The paper leaves the filter open; the default is where the
+        gain of its Fig. 11 begins: a narrower filter takes next to nothing away from what is blurred that much.
     color : {"luminance", "channels"}
         Sharpen the luma, which keeps the hues, or each channel.
 
