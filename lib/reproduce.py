@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import time
@@ -121,6 +122,8 @@ def _run(name, target, parameters, book, key):
     _check_parameters(name, notebook, parameters)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(_BOTH_FORMATS))
     nbformat.write(notebook, partial / NOTEBOOK)
+    # The kernel runs in the folder of the chapters and imports `lib` all the same.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
     began = time.monotonic()
     try:
         ran = papermill.execute_notebook(

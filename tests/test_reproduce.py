@@ -32,6 +32,7 @@ mystnb:
     caption: A line.
 ---
 import matplotlib.pyplot as plt
+import lib
 _ = plt.plot([seed, 1])
 ```
 
@@ -66,7 +67,8 @@ def test_the_books_own_chapters_take_profile_and_seed():
         assert {"profile", "seed"} <= set(reproduce.papermill.inspect_notebook(notebook)), name
 
 
-def test_figures_and_tables_are_collected_with_their_provenance(book, tmp_path):
+def test_figures_and_tables_are_collected_with_their_provenance(book, tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     out = tmp_path / "out"
     done = reproduce.reproduce(["shows"], out, {"profile": "local", "seed": 3}, book)
     record = done["shows"]
