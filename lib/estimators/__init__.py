@@ -8,8 +8,8 @@ begin with an underscore are helpers.
 import functools
 import importlib
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 from lib.estimators._method import Method
 

@@ -6,48 +6,50 @@ import pymatting
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-DIRECT = 20_000
+DIRECT = 40_000
 """Up to so many pixels the equations are solved by elimination, beyond by conjugate gradients."""
 WINDOW = 9
 """Pixels of the Laplacian's windows."""
 
 
-def interpolate(values, known, image, weight, epsilon, rtol=1e-5):
-    """Solve ``(L + weight * D) x = weight * D * values``: a map near `values` where known, smooth along the colors.
+def interpolate(values, trust, image, weight, epsilon, rtol=0.02):
+    """Solve ``(L + weight * D) x = weight * D * values``: a map near `values` where trusted, smooth along the colors.
 
-    L is the matting Laplacian of windows of 3x3 pixels, D the diagonal matrix of `known`.
+    L is the matting Laplacian of windows of 3x3 pixels, D the diagonal matrix of `trust`.
 
     Parameters
     ----------
     values : (H, W) ndarray
-        Read where known.
-    known : (H, W) bool ndarray
+        Read where trusted.
+    trust : (H, W) ndarray
+        0 for unknown to 1, or bool.
     image : (H, W) or (H, W, 3) ndarray
         In [0, 1].
     weight : float
-        lambda, how far the known values are believed.
+        lambda, how far the trusted values are believed.
     epsilon : float
         Added to the variances of the colors in a window.
     rtol : float
-        Where conjugate gradients stop, relative to the right-hand side.
+        Where conjugate gradients stop, relative to the right-hand side. The default leaves a map in pixels of sigma
+        a mean error of less than 0.01.
 
     Returns
     -------
     (H, W) float32 ndarray
-        Zero when nothing is known.
+        Zero when nothing is trusted.
     """
-    if not known.any():
-        return np.zeros(known.shape, np.float32)
-    confidence = weight * known.ravel().astype(np.float64)
-    right = confidence * np.where(known, values, 0).ravel()
-    equations = (laplacian(image, epsilon) + sparse.diags(confidence)).tocsc()
-    if known.size <= DIRECT:
+    if not np.any(trust):
+        return np.zeros(trust.shape, np.float32)
+    diagonal = weight * trust.ravel().astype(np.float64)
+    right = diagonal * values.ravel()
+    equations = (laplacian(image, epsilon) + sparse.diags(diagonal)).tocsc()
+    if trust.size <= DIRECT:
         x = splu(equations, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
     else:
-        start = np.full(known.size, values[known].mean(), np.float64)
-        multigrid = pymatting.vcycle(equations, known.shape)
+        start = np.full(trust.size, right.sum() / diagonal.sum())
+        multigrid = pymatting.vcycle(equations, trust.shape)
         x = pymatting.cg(equations, right, x0=start, M=multigrid, rtol=rtol, maxiter=2000)
-    return x.reshape(known.shape).astype(np.float32)
+    return x.reshape(trust.shape).astype(np.float32)
 
 
 def laplacian(image, epsilon):

@@ -62,7 +62,8 @@ def estimate(
     Returns
     -------
     (H, W) float32 ndarray
-        A score: probability of being in focus, 0 to 1; *small* is blurred. A photo without any pattern gets 0.5.
+        A score: probability of being in focus, 0 to 1; *small* is blurred. A photo
+        without any pattern counts as blurred.
 
     Raises
     ------
