@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+import matplotlib.pyplot as plt
 import numpy as np
 from skimage.filters import threshold_otsu
 from sklearn.isotonic import IsotonicRegression
@@ -323,6 +324,56 @@ def _blur(name, image, folder):
     estimator = estimators.get(name)
     values = estimator(image) if folder is None else estimate_once(name, image, folder / f"{name}.npy")
     return estimator.blur(values)
+
+
+def contact_sheet(image, maps, truth=None, columns=4, size=3.0):
+    """Draw a photo and its maps, dark where sharp.
+
+    Parameters
+    ----------
+    image : (H, W[, 3]) ndarray
+        In [0, 1].
+    maps : dict of str: (H, W) ndarray
+        By name of the estimator, as it returns them.
+    truth : (H, W) ndarray, optional
+        Sigma in pixels, drawn too.
+    columns : int
+    size : float
+        Width of one picture, inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Maps in sigma share one color scale; a score runs from its 1st to its 99th percentile.
+    """
+    known = {} if truth is None else {"true sigma": truth}
+    in_sigma = {name: values for name, values in maps.items() if estimators.get(name).method.unit == "sigma"}
+    top = max((float(np.percentile(values, 99.5)) for values in [*in_sigma.values(), *known.values()]), default=1) or 1
+    count = 1 + len(known) + len(maps)
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    height = size * image.shape[0] / image.shape[1] + 0.4
+    fig, axes = plt.subplots(
+        rows, columns, figsize=(size * columns, height * rows), squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    axes.flat[0].imshow(image, cmap="gray", vmin=0, vmax=1)
+    axes.flat[0].set_title("photo", fontsize=9)
+    for axis, (name, values) in zip(axes.flat[1:], {**known, **maps}.items(), strict=False):
+        title, limits = name, (0, top)
+        if name not in known:
+            estimator = estimators.get(name)
+            title, values = estimator.title, estimator.blur(values)
+            if estimator.method.unit == "score":
+                title, limits = f"{title} (score)", tuple(np.percentile(values, (1, 99)))
+        drawn = axis.imshow(values, cmap="magma", vmin=limits[0], vmax=limits[1])
+        axis.set_title(title, fontsize=9)
+        if limits == (0, top):
+            shown = drawn
+    if in_sigma or known:
+        fig.colorbar(shown, ax=axes, location="right", shrink=0.6, label=r"$\sigma$ (pixels)")
+    return fig
 
 
 def table(rows, keys):

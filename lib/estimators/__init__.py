@@ -11,9 +11,11 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from lib.estimators._method import Method
 
-__all__ = ["Estimator", "Method", "get", "names"]
+__all__ = ["Estimator", "Method", "get", "names", "usable"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,13 @@ class Estimator:
     estimate: Callable
     method: Method
 
+    @property
+    def title(self):
+        """For tables and figures: that of the method, with the entry's name where it is a variant."""
+        return f"{self.method.title}, {self.name}" if self.name in self.method.variants else self.method.title
+
     def __call__(self, image, **options):
-        """The (H, W) float32 map of a photo."""
+        """The (H, W) float32 map of a photo, gray or color, of 32x32 pixels or more."""
         return self.estimate(image, **options)
 
     def blur(self, values):
@@ -95,6 +102,29 @@ def get(name):
             return Estimator(name, estimate, method)
     msg = f"Unknown estimator {name!r}: expected one of {', '.join(names(variants=True))}."
     raise ValueError(msg)
+
+
+def usable(name):
+    """Whether an estimator can run here: one whose weights are not at hand cannot.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> usable("fdm")
+    True
+    """
+    try:
+        get(name)(np.zeros((32, 32), np.float32))
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def _module(name):
