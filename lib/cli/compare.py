@@ -1,6 +1,7 @@
 """``python -m lib compare``."""
 
 import csv
+import functools
 import os
 import time
 from pathlib import Path
@@ -35,6 +36,7 @@ def compare_command(photos, output, methods, truth):
         msg = f"{output} is a file: the comparison needs a folder."
         raise UserError(msg)
     chosen = _chosen(methods)
+    names = functools.cache(lambda: chosen or _usable())
     single = len(photos) == 1 and not photos[0].is_dir()
     jobs = [(photos[0], output / f"{photos[0].stem}.png")] if single else pair(photos, output, suffix=".png")
     truths = {photo: _truth_file(truth, photo, len(jobs) > 1) for photo, _ in jobs} if truth else {}
@@ -47,7 +49,7 @@ def compare_command(photos, output, methods, truth):
             raise images.ImageError(msg)
         known = _read_truth(truths[photo], pixels.shape[:2]) if truths else None
         maps, failed = {}, []
-        for name in chosen or _usable():
+        for name in names():
             try:
                 maps[name], seconds = _map(name, photo, pixels, target.with_suffix("") / f"{name}.npy")
             except (ValueError, OSError, MemoryError) as error:
@@ -78,7 +80,11 @@ def _usable():
     import_tensorflow()
     from lib import estimators
 
-    return [name for name in estimators.names() if estimators.usable(name)]
+    names = [name for name in estimators.names() if estimators.usable(name)]
+    if not names:
+        msg = "No method can run: fetch their weights, or name one with --methods."
+        raise UserError(msg)
+    return names
 
 
 def _map(name, photo, pixels, path):
