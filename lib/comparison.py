@@ -90,6 +90,7 @@ def scenes(profile="quick"):
     Yields
     ------
     name : str
+        Ends in the number of the setting in `SETTINGS`.
     image : (H, W, 3) float32 ndarray
     sigma : (H, W) float32 ndarray
         Pixels.
@@ -107,7 +108,8 @@ def scenes(profile="quick"):
         for k, name in enumerate(names):
             image, disparity = photos.middlebury(name)
             # Depth in units of the baseline times the focal length, which the files do not tell; eq. 2 is linear in it.
-            yield name, *render(image, disparity.max() / disparity, SETTINGS[k % len(SETTINGS)], seed=k)
+            number = k % len(SETTINGS)
+            yield f"{name}-{number}", *render(image, disparity.max() / disparity, SETTINGS[number], seed=k)
 
 
 def render(image, depth, setting, seed=0):
@@ -333,7 +335,7 @@ def _blur(name, image, folder):
     return estimator.blur(values)
 
 
-def contact_sheet(image, maps, truth=None, columns=4, size=3.0):
+def contact_sheet(image, maps, truth=None, common_scale=True, columns=4, size=3.0):
     """Draw a photo and its maps, dark where sharp.
 
     Parameters
@@ -344,6 +346,9 @@ def contact_sheet(image, maps, truth=None, columns=4, size=3.0):
         By name of the estimator, as it returns them.
     truth : (H, W) ndarray, optional
         Sigma in pixels, drawn too.
+    common_scale : bool
+        Whether maps in sigma share one color scale. Scores never do: a map with a scale of its own runs from its 1st to
+        its 99th percentile, which the title tells.
     columns : int
     size : float
         Width of one picture, inches.
@@ -351,36 +356,38 @@ def contact_sheet(image, maps, truth=None, columns=4, size=3.0):
     Returns
     -------
     matplotlib.figure.Figure
-        Maps in sigma share one color scale; a score runs from its 1st to its 99th percentile.
     """
     known = {} if truth is None else {"true sigma": truth}
-    in_sigma = {name: values for name, values in maps.items() if estimators.get(name).method.unit == "sigma"}
-    top = max((float(np.percentile(values, 99.5)) for values in [*in_sigma.values(), *known.values()]), default=1) or 1
+    in_sigma = [values for name, values in maps.items() if estimators.get(name).method.unit == "sigma"]
+    top = max((float(np.percentile(values, 99.5)) for values in [*in_sigma, *known.values()]), default=1.0)
     count = 1 + len(known) + len(maps)
     columns = min(columns, count)
     rows = -(-count // columns)
-    height = size * image.shape[0] / image.shape[1] + 0.4
-    fig, axes = plt.subplots(
-        rows, columns, figsize=(size * columns, height * rows), squeeze=False, layout="constrained"
-    )
+    figsize = size * columns, (size * image.shape[0] / image.shape[1] + 0.4) * rows
+    fig, axes = plt.subplots(rows, columns, figsize=figsize, squeeze=False, layout="constrained")
     for axis in axes.flat:
         axis.axis("off")
     axes.flat[0].imshow(image, cmap="gray", vmin=0, vmax=1)
     axes.flat[0].set_title("photo", fontsize=9)
+    shared = None
     for axis, (name, values) in zip(axes.flat[1:], {**known, **maps}.items(), strict=False):
-        title, limits = name, (0, top)
-        if name not in known:
-            estimator = estimators.get(name)
-            title, values = estimator.title, estimator.blur(values)
-            if estimator.method.unit == "score":
-                title, limits = f"{title} (score)", tuple(np.percentile(values, (1, 99)))
-        drawn = axis.imshow(values, cmap="magma", vmin=limits[0], vmax=limits[1])
-        axis.set_title(title, fontsize=9)
-        if limits == (0, top):
-            shown = drawn
-    if in_sigma or known:
-        fig.colorbar(shown, ax=axes, location="right", shrink=0.6, label=r"$\sigma$ (pixels)")
+        if name in known or (common_scale and estimators.get(name).method.unit == "sigma"):
+            shared = axis.imshow(values, cmap="magma", vmin=0, vmax=max(top, 1e-3))
+            axis.set_title(name if name in known else estimators.get(name).title, fontsize=9)
+        else:
+            _draw_by_itself(axis, estimators.get(name), values)
+    if shared:
+        fig.colorbar(shared, ax=axes, location="right", shrink=0.6, label=r"$\sigma$ (pixels)")
     return fig
+
+
+def _draw_by_itself(axis, estimator, values):
+    """Draw a map in a scale of its own."""
+    low, high = np.percentile(values, (1, 99))
+    limits = sorted(estimator.blur(np.array([low, high])))
+    axis.imshow(estimator.blur(values), cmap="magma", vmin=limits[0], vmax=limits[1])
+    unit = "px" if estimator.method.unit == "sigma" else "score"
+    axis.set_title(f"{estimator.title}\n{low:.3g} to {high:.3g} {unit}", fontsize=9)
 
 
 def table(rows, keys):
@@ -406,6 +413,48 @@ def table(rows, keys):
         method: dict(zip(keys, np.nanmean(np.array(values, np.float64), axis=0).tolist(), strict=True))
         for method, values in found.items()
     }
+
+
+def markdown(means, headings, sort_by=None, largest=()):
+    """Write a table, the best of each column in bold.
+
+    Parameters
+    ----------
+    means : dict of dict
+        From `table`.
+    headings : dict of str
+        Columns: heading by key.
+    sort_by : str, optional
+        Key of the column that the rows are sorted by, the best first.
+    largest : collection of str
+        Keys for which large is good.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(markdown({"fdm": {"mae": 2.0}, "lbp": {"mae": 1.0}}, {"mae": "error"}, sort_by="mae"))
+    | Method | error |
+    |---|---:|
+    | LBP | **1.000** |
+    | FDM | 2.000 |
+    """
+    best = {key: (max if key in largest else min)(row[key] for row in means.values()) for key in headings}
+    names = sorted(means, key=lambda name: means[name][sort_by], reverse=sort_by in largest) if sort_by else means
+    lines = ["| Method | " + " | ".join(headings.values()) + " |", "|---|" + "---:|" * len(headings)]
+    for name in names:
+        cells = [
+            f"**{means[name][k]:.3f}**" if means[name][k] == best[k] else f"{means[name][k]:.3f}" for k in headings
+        ]
+        lines.append(f"| {title(name)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def title(name):
+    """What a table calls an estimator, or the constant of `judge_scenes`."""
+    return "constant" if name == "constant" else estimators.get(name).title
 
 
 def _dig(row, key):

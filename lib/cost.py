@@ -17,6 +17,8 @@ import numpy as np
 from lib import comparison, estimators, paths, photos, records
 
 MEGAPIXELS = (0.25, 0.5, 1.0, 2.0, 4.0)
+SAME = ("mobilenet_v2-paper", "fdm-released")
+"""What costs as much as another method and is not measured."""
 MEASURED = comparison.MAPS / "cost.json"
 UNIT = 2**20 if sys.platform == "darwin" else 2**10
 """What ``ru_maxrss`` counts, per mebibyte."""
@@ -84,7 +86,7 @@ def _peak():
 @click.option("--once", is_flag=True, help="Measure the first method and size in this process and print the result.")
 def main(chosen, sizes, once):
     """Record what the estimators cost, profile local."""
-    names, sizes = list(chosen) or comparison.methods(), sizes or MEGAPIXELS
+    names, sizes = list(chosen) or [name for name in comparison.methods() if name not in SAME], sizes or MEGAPIXELS
     if once:
         click.echo(json.dumps(measure(names[0], sizes[0])))
         return

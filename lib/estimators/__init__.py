@@ -37,8 +37,10 @@ class Estimator:
 
     @property
     def title(self):
-        """For tables and figures: that of the method, with the entry's name where it is a variant."""
-        return f"{self.method.title}, {self.name}" if self.name in self.method.variants else self.method.title
+        """For tables and figures."""
+        if self.name not in self.method.variants:
+            return self.method.title
+        return self.method.titles.get(self.name, f"{self.method.title}, {self.name}")
 
     def __call__(self, image, **options):
         """The (H, W) float32 map of a photo, gray or color, of 32x32 pixels or more."""

@@ -19,6 +19,8 @@ class Method:
         Larger photos are estimated at this many pixels and the map is scaled up; none by default.
     variants : dict of dict
         Options of `estimate` that make further entries of the registry, by name.
+    titles : dict of str
+        Of the variants, by name; by default the title and the name.
     """
 
     title: str
@@ -26,3 +28,4 @@ class Method:
     blurrier: str = "larger"
     working_pixels: int | None = None
     variants: dict = field(default_factory=dict)
+    titles: dict = field(default_factory=dict)

@@ -21,8 +21,8 @@ from lib.estimators._method import Method
 
 # What needs TensorFlow is imported where it is used.
 
-PREFERRED = ("mobilenet_v2-best", "mobilenet_v2-lens")
-"""The network that is taken by default: the first of these that is shipped."""
+FALLBACK = "mobilenet_v2-lens"
+"""The network that is taken by default where none whose name ends in "-best" is shipped."""
 FINE, COARSE = 4.0, 8.0
 """Up to the first sigma the larger of two octaves counts, from the second on the smaller; in its pixels."""
 NOISE = 0.004
@@ -49,6 +49,7 @@ METHOD = Method(
     unit="sigma",
     blurrier="larger",
     variants={name: {"network": name, "octaves": 1, "refinement": "paper"} for name in shipped()},
+    titles={name: f"the paper's, {name}" for name in shipped()},
 )
 """The variants are the paper's: one for each network, a single octave, the paper's refinement."""
 
@@ -61,7 +62,7 @@ def estimate(image, network=None, step=8, labels="expected", octaves=2, refineme
     image : (H, W[, 3]) float32 ndarray
         In [0, 1].
     network : str or path, optional
-        A shipped classifier or a ``.keras`` file; by default the first of `PREFERRED` that is shipped.
+        A shipped classifier or a ``.keras`` file; by default the one whose name ends in "-best", or else `FALLBACK`.
     step : int
         From one window to the next, pixels of the photo.
     labels : {"hard", "expected"}
@@ -94,7 +95,7 @@ def estimate(image, network=None, step=8, labels="expected", octaves=2, refineme
         msg = f"Expected octaves to be 1 or 2, got {octaves!r}."
         raise ValueError(msg)
     if network is None:
-        network = next(name for name in PREFERRED if name in shipped())
+        network = next((name for name in shipped() if name.endswith("-best")), FALLBACK)
     gray = images.to_gray(images.check_image(image))
 
     def classify(gray, step):

@@ -27,6 +27,7 @@ METHOD = Method(
     blurrier="larger",
     working_pixels=400_000,
     variants={"fdm-released": {"formula": "released"}},
+    titles={"fdm-released": "FDM, released formula"},
 )
 
 EDGE_THRESHOLD, EDGE_SIGMA = 0.1, 1.0

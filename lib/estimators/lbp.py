@@ -26,6 +26,7 @@ METHOD = Method(
     blurrier="smaller",
     working_pixels=400_000,
     variants={"lbp-fig8": FIG_8, "lbp-fig9": FIG_9},
+    titles={"lbp-fig8": "LBP, as in Fig. 8", "lbp-fig9": "LBP, as in Fig. 9"},
 )
 
 SHARP_CODES = 6
