@@ -452,6 +452,27 @@ def markdown(means, headings, sort_by=None, largest=()):
     return "\n".join(lines)
 
 
+def overview(names):
+    """Write a table of what estimators return.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    lines = ["| Name | Method | Map | Works at |", "|---|---|---|---|"]
+    for name in names:
+        method = estimators.get(name).method
+        meaning = "sigma, pixels" if method.unit == "sigma" else f"score, {method.blurrier} is more blurred"
+        size = f"{method.working_pixels / 1e6:g} megapixels at most" if method.working_pixels else "any size"
+        lines.append(f"| `{name}` | {title(name)} | {meaning} | {size} |")
+    return "\n".join(lines)
+
+
 def title(name):
     """What a table calls an estimator, or the constant of `judge_scenes`."""
     return "constant" if name == "constant" else estimators.get(name).title

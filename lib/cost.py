@@ -16,7 +16,7 @@ import numpy as np
 
 from lib import comparison, estimators, paths, photos, records
 
-MEGAPIXELS = (0.25, 0.5, 1.0, 2.0, 4.0)
+MEGAPIXELS = (0.25, 1.0, 4.0)
 SAME = ("mobilenet_v2-paper", "fdm-released")
 """What costs as much as another method and is not measured."""
 MEASURED = comparison.MAPS / "cost.json"
@@ -82,7 +82,9 @@ def _peak():
 
 @click.command()
 @click.option("--method", "chosen", multiple=True, help="Estimator; may be repeated. All by default.")
-@click.option("--megapixels", "sizes", multiple=True, type=float, help="Size; may be repeated. 0.25 to 4 by default.")
+@click.option(
+    "--megapixels", "sizes", multiple=True, type=float, help="Size; may be repeated. 0.25, 1 and 4 by default."
+)
 @click.option("--once", is_flag=True, help="Measure the first method and size in this process and print the result.")
 def main(chosen, sizes, once):
     """Record what the estimators cost, profile local."""
