@@ -166,7 +166,7 @@ def judge_scenes(names, profile="quick", folder=None, progress=None):
     -------
     list of dict
         One for each scene and estimator: ``scene``, ``method``, ``calibrated``, and under ``all`` and ``textured`` the
-        ``rmse``, ``mae`` and ``spearman`` of `map_errors`.
+        ``rmse``, ``mae`` and ``spearman`` of `map_errors`, the last None where a map is constant.
     """
     blur, truth, masks = {}, {}, {}
     for scene, image, sigma, textured in scenes(profile):
@@ -223,9 +223,15 @@ def calibrate(known, values):
     return fit.predict(np.ravel(values)).reshape(np.shape(values))
 
 
-def _errors(values, ranked, truth, mask):
-    """`map_errors`, with the rank correlation of the map itself: a calibration may make different scores equal."""
-    return map_errors(values, truth, mask) | {"spearman": map_errors(ranked, truth, mask)["spearman"]}
+def _errors(values, scores, truth, mask):
+    """`map_errors`, with the rank correlation of the scores: a calibration may make different ones equal.
+
+    None instead of a correlation where a map is constant, as JSON has no NaN.
+    """
+    errors = map_errors(values, truth, mask)
+    if scores is not values:
+        errors["spearman"] = map_errors(scores, truth, mask)["spearman"]
+    return errors | {"spearman": None if np.isnan(errors["spearman"]) else errors["spearman"]}
 
 
 # Masks
@@ -297,9 +303,9 @@ def mask_scores(blur, blurred):
 
 
 def methods():
-    """Names of the estimators to compare: `METHODS`, and any other file of `lib.estimators` and shipped network."""
+    """Names of the estimators to compare: `METHODS`, and any other file of `lib.estimators` or network that can run."""
     more = [name for name in estimators.names(variants=True) if name not in METHODS and not name.startswith("lbp-")]
-    return [*METHODS, *more]
+    return [*METHODS, *filter(estimators.usable, more)]
 
 
 def estimate_once(name, image, path):
@@ -403,16 +409,20 @@ def table(rows, keys):
     Returns
     -------
     dict of dict
-        By method, each key's mean, NaN left out.
+        By method, each key's mean, None left out; None where nothing is left.
     """
     found = {}
     for row in rows:
-        values = [_dig(row, key) for key in keys]
-        found.setdefault(row["method"], []).append(values)
+        found.setdefault(row["method"], []).append([_dig(row, key) for key in keys])
     return {
-        method: dict(zip(keys, np.nanmean(np.array(values, np.float64), axis=0).tolist(), strict=True))
+        method: {key: _mean(column) for key, column in zip(keys, zip(*values, strict=True), strict=True)}
         for method, values in found.items()
     }
+
+
+def _mean(values):
+    values = [value for value in values if value is not None]
+    return sum(values) / len(values) if values else None
 
 
 def markdown(means, headings, sort_by=None, largest=()):
@@ -441,14 +451,17 @@ def markdown(means, headings, sort_by=None, largest=()):
     | LBP | **1.000** |
     | FDM | 2.000 |
     """
-    best = {key: (max if key in largest else min)(row[key] for row in means.values()) for key in headings}
+    best = {
+        key: (max if key in largest else min)(row[key] for row in means.values() if row[key] is not None)
+        for key in headings
+    }
     names = sorted(means, key=lambda name: means[name][sort_by], reverse=sort_by in largest) if sort_by else means
     lines = ["| Method | " + " | ".join(headings.values()) + " |", "|---|" + "---:|" * len(headings)]
     for name in names:
-        cells = [
-            f"**{means[name][k]:.3f}**" if means[name][k] == best[k] else f"{means[name][k]:.3f}" for k in headings
-        ]
-        lines.append(f"| {title(name)} | " + " | ".join(cells) + " |")
+        cells = ("-" if value is None else f"{value:.3f}" for value in means[name].values())
+        bold = (means[name][key] == best[key] for key in headings)
+        marked = (f"**{cell}**" if is_best else cell for cell, is_best in zip(cells, bold, strict=True))
+        lines.append(f"| {title(name)} | " + " | ".join(marked) + " |")
     return "\n".join(lines)
 
 

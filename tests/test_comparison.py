@@ -103,9 +103,15 @@ def test_mask_scores_of_a_constant_map():
     assert comparison.mask_scores(np.full((4, 5), 3.0), blurred)["auc"] == 0.5
 
 
-def test_table_averages_by_method_and_leaves_out_nan():
-    rows = [{"method": "a", "all": {"mae": value}, "x": 1.0} for value in (1.0, float("nan"), 3.0)]
-    assert comparison.table(rows, ["all.mae", "x"]) == {"a": {"all.mae": 2.0, "x": 1.0}}
+def test_table_averages_by_method_and_leaves_out_none():
+    rows = [{"method": "a", "all": {"mae": value, "spearman": None}} for value in (1.0, None, 3.0)]
+    assert comparison.table(rows, ["all.mae", "all.spearman"]) == {"a": {"all.mae": 2.0, "all.spearman": None}}
+
+
+def test_markdown_has_a_line_for_each_method_and_the_best_in_bold():
+    means = {"lbp": {"auc": 0.5, "mae": 2.0}, "constant": {"auc": None, "mae": 3.0}, "fdm": {"auc": 0.75, "mae": 1.0}}
+    lines = comparison.markdown(means, {"auc": "area", "mae": "error"}, "mae", largest=["auc"]).splitlines()
+    assert lines[2:] == ["| FDM | **0.750** | **1.000** |", "| LBP | 0.500 | 2.000 |", "| constant | - | 3.000 |"]
 
 
 def test_every_method_is_compared_and_parameter_sets_are_not():
