@@ -6,6 +6,7 @@ import sys
 import click
 
 from lib.cli.blur import blur_command
+from lib.cli.compare import compare_command
 from lib.cli.enhance import enhance_command
 from lib.cli.map import map_command
 from lib.cli.reproduce import reproduce_command
@@ -17,7 +18,7 @@ def cli():
     """Estimate how defocused each part of a photo is, and use it."""
 
 
-for command in (map_command, enhance_command, blur_command, train_command, reproduce_command):
+for command in (map_command, enhance_command, blur_command, train_command, compare_command, reproduce_command):
     cli.add_command(command)
 
 
