@@ -6,7 +6,7 @@ regions are given to their surroundings, and a guided filter softens the borders
 
 import numpy as np
 
-from lib.fusion.stack import as_image, drop_small_regions, frames, luma, per_channel
+from lib.fusion.stack import as_image, fill, frames, luma, per_channel, small_regions
 from lib.guided_filter import box_mean, guided_filter
 
 
@@ -78,7 +78,10 @@ def decide(stack, radius=5, epsilon=0.3, window=7, smallest=0.01):
         else:
             labels[focus >= most] = number
             np.maximum(most, focus, out=most)
-    return drop_small_regions(labels, int(np.ceil(smallest * labels.size)))
+    area = int(np.ceil(smallest * labels.size))
+    for number in range(len(stack)):
+        labels = fill(labels, small_regions(labels == number, area))
+    return labels
 
 
 def weight(chosen, guide, radius=5, epsilon=0.3):

@@ -83,17 +83,37 @@ def as_image(values):
     return np.clip(values, 0, 1).astype(np.float32)
 
 
-def drop_small_regions(labels, area):
-    """Give each region of fewer than `area` pixels to its surroundings.
+def small_regions(mask, area):
+    """The regions of a mask that have fewer than `area` pixels; neighbors in all 8 directions belong together.
 
-    A region is a set of 8-connected pixels of one label. The labels are gone through in order; the
-    pixels of a region that is dropped take the label of the nearest pixel that is not.
+    Parameters
+    ----------
+    mask : (H, W) bool ndarray
+    area : int
+        Pixels.
+
+    Returns
+    -------
+    (H, W) bool ndarray
+
+    Examples
+    --------
+    >>> small_regions(np.array([[True, False, True, True]]), area=2)
+    array([[ True, False, False, False]])
+    """
+    _, region, stats, _ = cv2.connectedComponentsWithStats(np.uint8(mask), connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] < area
+    small[0] = False  # region 0 is what is outside the mask
+    return small[region]
+
+
+def fill(labels, holes):
+    """Give each pixel of the holes the label of the nearest pixel that is none; all holes stay as they are.
 
     Parameters
     ----------
     labels : (H, W) int ndarray
-    area : int
-        Pixels.
+    holes : (H, W) bool ndarray
 
     Returns
     -------
@@ -101,17 +121,10 @@ def drop_small_regions(labels, area):
 
     Examples
     --------
-    >>> drop_small_regions(np.array([[0, 0, 1, 0, 0], [2, 2, 2, 2, 2]]), area=2)
-    array([[0, 0, 0, 0, 0],
-           [2, 2, 2, 2, 2]])
+    >>> fill(np.array([[4, 7, 7, 9]]), np.array([[False, True, True, False]]))
+    array([[4, 4, 9, 9]])
     """
-    labels = labels.copy()
-    for label in np.unique(labels):
-        _, region, stats, _ = cv2.connectedComponentsWithStats(np.uint8(labels == label), connectivity=8)
-        small = stats[:, cv2.CC_STAT_AREA] < area
-        small[0] = False  # region 0 is all that has another label
-        dropped = small[region]
-        if dropped.any() and not dropped.all():
-            nearest = ndimage.distance_transform_edt(dropped, return_distances=False, return_indices=True)
-            labels = labels[tuple(nearest)]
-    return labels
+    if holes.all() or not holes.any():
+        return labels
+    nearest = ndimage.distance_transform_edt(holes, return_distances=False, return_indices=True)
+    return labels[tuple(nearest)]
