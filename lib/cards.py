@@ -3,7 +3,7 @@
 from lib import records
 
 
-def card(name, record, tests):
+def card(name, record):
     """Write a model card in Markdown.
 
     Parameters
@@ -11,9 +11,7 @@ def card(name, record, tests):
     name : str
         Of the shipped weights.
     record : dict
-        Of the training, as `records.write` stores it.
-    tests : dict of dict
-        Scores of `training.evaluate` by reading of the test set.
+        Of the training, as `training.run_profile` writes it.
 
     Returns
     -------
@@ -24,7 +22,7 @@ def card(name, record, tests):
     rows = "\n".join(
         f"| {label} | {scores['accuracy']:.4f} | {scores['within_one']:.4f} | {scores['mean_absolute_error']:.3f} "
         f"| {scores['expected_mean_absolute_error']:.3f} |"
-        for label, scores in tests.items()
+        for label, scores in result["test_by_reading"].items()
     )
     held_out = ", ".join(data["photos_of"]["test"])
     return f"""# {name}
@@ -33,10 +31,10 @@ Classifies a 32x32 gray patch into 20 levels of Gaussian blur, sigma = 0 to 19 p
 
 - **Network**: {result["network"]}, input (32, 32, 1) in [0, 1], softmax over 20 levels; weights stored in float16.
 - **Training blur**: support `{reading["support"]}`, context `{reading["context"]}`, {reading["bits"]} bits.
-- **Data**: {data["photos"]} photos of the registry sets; eq. 5 above {data["threshold"]:g}; split by {data["split"]};
-  samples: {data["samples"]}.
+- **Data**: {data["photos"]} photos (profile {record["profile"]}); eq. 5 above {data["threshold"]:g};
+  split by {data["split"]}; samples: {data["samples"]}.
 - **Training**: {result["samples_seen"]:,} samples seen; recipe {result["recipe"]}.
-- **Provenance**: {records.provenance(record)} (the machine did other work meanwhile).
+- **Provenance**: {records.provenance(record)}.
 
 Test accuracy and mean absolute error in levels (pixels of sigma) on the held-out photos, by how the
 test patches were blurred:

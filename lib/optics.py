@@ -262,13 +262,13 @@ def render_defocus(image, depth, camera, kernel="gaussian", noise=0.0, seed=0, s
         raise ValueError(msg)
 
     sigma = sigma_map(depth, camera)
-    light = _to_light(image) if linear else image
+    light = to_light(image) if linear else image
     rendered = _composite(light.reshape(*depth.shape, -1), _layers(depth, sigma, camera, step), sigma, kernel)
     rendered = rendered.reshape(image.shape)
     if noise:
         rendered = rendered + np.random.default_rng(seed).normal(0, noise, image.shape).astype(np.float32)
     rendered = np.clip(rendered, 0, 1)
-    return (_to_srgb(rendered) if linear else rendered), sigma
+    return (to_srgb(rendered) if linear else rendered), sigma
 
 
 def _layers(depth, sigma, camera, step):
@@ -327,12 +327,12 @@ def _blur(stack, sigma, kernel):
     return cv2.sepFilter2D(stack, -1, profile, profile, borderType=cv2.BORDER_REFLECT)
 
 
-def _to_light(srgb):
+def to_light(srgb):
     """sRGB values to linear light (IEC 61966-2-1)."""
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def _to_srgb(light):
+def to_srgb(light):
     """Linear light to sRGB values."""
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055).astype(np.float32)
 

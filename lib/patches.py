@@ -15,6 +15,7 @@ The paper leaves three things open that decide how hard the task is; here they h
     Depth of the stored patches: 8, as a photo file has it, or 16, close to the unrounded filter output.
 """
 
+import itertools
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -58,6 +59,9 @@ class Reading:
         """NumPy type of the stored patches."""
         return np.dtype(np.uint8 if self.bits == 8 else np.uint16)
 
+    def __str__(self):
+        return f"{self.support}, {self.context}, {self.bits} bits"
+
     @property
     def truncate(self):
         """Kernel half width in units of sigma."""
@@ -69,6 +73,8 @@ READINGS = {
     "lens": Reading("full", "image", 8),
 }
 """The readings of the two shipped networks."""
+ALL_READINGS = tuple(Reading(*each) for each in itertools.product(("2sigma+1", "full"), ("patch", "image"), (8, 16)))
+"""Every reading: a trained network is tested on all of them."""
 
 
 def cut(gray):
@@ -214,11 +220,12 @@ def split_by_patch(counts, fractions, seed):
     return np.random.default_rng(seed).permutation(sets)
 
 
-def build(photos, folder, reading, fractions, split="photo", seed=0):
+def build(photos, folder, reading, fractions, split="photo", seed=0, threshold=SHARPNESS_THRESHOLD, only=SPLITS):
     """Mine a set of photos and write the data set to disk; memory holds one photo at a time.
 
     The folder appears when it is complete: ``train.npy``, ``validation.npy`` and ``test.npy``, each
-    (N, 20, 32, 32) with axis 1 the blur level, and ``dataset.json``, which says what they are.
+    (N, 20, 32, 32) with axis 1 the blur level, and ``dataset.json``, which says what they are. The
+    same patches are in the same set whatever the reading.
 
     Parameters
     ----------
@@ -233,6 +240,10 @@ def build(photos, folder, reading, fractions, split="photo", seed=0):
     split : {"photo", "patch"}
         Whether a photo may have patches in more than one set, as in the paper.
     seed : int
+    threshold : float
+        Of eq. 5; the paper's by default.
+    only : sequence of str
+        The sets that are written, of `SPLITS`.
 
     Returns
     -------
@@ -248,10 +259,10 @@ def build(photos, folder, reading, fractions, split="photo", seed=0):
     if folder.exists():
         msg = f"Expected a new folder for the data set, but {folder} exists: remove it or name another."
         raise FileExistsError(msg)
-    mined = [(name, len(sharp_corners(gray))) for name, gray in photos()]
+    mined = [(name, len(sharp_corners(gray, threshold))) for name, gray in photos()]
     counts = np.array([count for _, count in mined])
     if not counts.sum():
-        msg = f"None of the {len(mined)} photos has a patch with eq. 5 above {SHARPNESS_THRESHOLD:g}: use sharper ones."
+        msg = f"None of the {len(mined)} photos has a patch with eq. 5 above {threshold:g}: use sharper ones."
         raise ValueError(msg)
     if split == "photo":
         sets = np.repeat(split_by_photo(counts, fractions, seed), counts)
@@ -264,11 +275,11 @@ def build(photos, folder, reading, fractions, split="photo", seed=0):
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    _write_arrays(photos, partial, reading, sets)
+    _write_arrays(photos, partial, reading, sets, threshold, only)
     photo_of_patch = np.repeat(np.arange(len(mined)), counts)
     description = {
         "reading": asdict(reading),
-        "threshold": SHARPNESS_THRESHOLD,
+        "threshold": threshold,
         "split": split,
         "fractions": list(fractions),
         "seed": seed,
@@ -284,27 +295,26 @@ def build(photos, folder, reading, fractions, split="photo", seed=0):
     return description
 
 
-def _write_arrays(photos, folder, reading, sets):
-    arrays = [
-        np.lib.format.open_memmap(
-            folder / f"{name}.npy", "w+", reading.dtype, (int((sets == k).sum()), LEVELS, SIZE, SIZE)
-        )
-        for k, name in enumerate(SPLITS)
-    ]
-    filled = [0, 0, 0]
+def _write_arrays(photos, folder, reading, sets, threshold, only):
+    sizes = {k: int((sets == k).sum()) for k, name in enumerate(SPLITS) if name in only}
+    arrays = {
+        k: np.lib.format.open_memmap(folder / f"{SPLITS[k]}.npy", "w+", reading.dtype, (size, LEVELS, SIZE, SIZE))
+        for k, size in sizes.items()
+    }
+    filled = dict.fromkeys(arrays, 0)
     done = 0
     for _, gray in photos():
-        corners = sharp_corners(gray)
-        if not len(corners):
-            continue
-        levels = blur_levels(gray, corners, reading)
+        corners = sharp_corners(gray, threshold)
         mine = sets[done : done + len(corners)]
         done += len(corners)
-        for k, array in enumerate(arrays):
+        if not np.isin(mine, list(arrays)).any():
+            continue
+        levels = blur_levels(gray, corners, reading)
+        for k, array in arrays.items():
             chosen = levels[mine == k]
             array[filled[k] : filled[k] + len(chosen)] = chosen
             filled[k] += len(chosen)
-    for array in arrays:
+    for array in arrays.values():
         array.flush()
 
 

@@ -60,3 +60,13 @@ def fractions(profile):
     if profile == "full":
         return tuple(count / sum(patches.TABLE_1) for count in patches.TABLE_1)
     return 0.85, 0.05, 0.10
+
+
+def threshold(profile):
+    """Least eq. 5 of a patch: the paper's 1000, but 300 for ``quick``, whose few photos have little above that.
+
+    Returns
+    -------
+    float
+    """
+    return 300.0 if profile == "quick" else patches.SHARPNESS_THRESHOLD

@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage
 from skimage import data
 
-from lib import patches
+from lib import patches, profiles
 
 
 def photo(height=100, width=140, seed=0, contrast=60):
@@ -147,3 +147,19 @@ def test_photos_are_read_one_at_a_time(tmp_path):
 
     patches.build(photos, tmp_path / "set", patches.Reading(), (0.5, 0.25, 0.25))
     assert not alive
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_quick_profile_finds_patches_for_all_sets(tmp_path, seed):
+    described = patches.build(
+        lambda: profiles.training_photos("quick"),
+        tmp_path / "set",
+        patches.READINGS["lens"],
+        profiles.fractions("quick"),
+        "photo",
+        seed,
+        profiles.threshold("quick"),
+    )
+    assert all(described["patches"].values())
+    assert described["patches"]["train"] > 100
+    assert described["threshold"] == 300

@@ -115,6 +115,13 @@ def test_a_chapter_with_cells_has_a_jupytext_header(chapter):
     )
 
 
+def test_no_two_figures_tables_or_equations_share_a_name():
+    label = re.compile(r"^ *:?(?:name|label): *(\S+)$|^\((\S+)\)=$", re.MULTILINE)
+    names = [name or target for chapter in CHAPTERS for name, target in label.findall(chapter.read_text())]
+    assert len(names) > 20
+    assert sorted(names) == sorted(set(names))
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_every_citation_has_its_reference(chapter):
     keys = {key.strip() for cited in CITATION.findall(chapter.read_text()) for key in cited.split(",")}

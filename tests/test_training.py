@@ -145,8 +145,14 @@ def test_profile_trains_tests_and_records(tiny, tmp_path, monkeypatch):
     assert record["profile"] == "quick"
     assert record["result"]["samples_seen"] == 64
     assert sum(map(sum, record["result"]["test"]["confusion"])) == record["data"]["samples"]["test"]
+    assert set(record["result"]["test_by_reading"]) == {str(reading) for reading in patches.ALL_READINGS}
+    assert record["result"]["test"] == record["result"]["test_by_reading"]["full, image, 8 bits"]
     model = classifiers.load(tmp_path / "run" / "weights.keras")
     assert model.input_shape == (None, 32, 32, 1)
+    card = (tmp_path / "run" / "card.md").read_text()
+    assert card.startswith("# tiny-lens\n")
+    assert all(name in card for name in record["data"]["photos_of"]["test"])
+    assert sum(line.startswith(("| full", "| 2sigma")) for line in card.splitlines()) == 8
 
 
 def test_too_few_photos_are_refused_before_the_training(tiny, tmp_path, monkeypatch):

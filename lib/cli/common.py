@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import importlib
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -24,8 +26,20 @@ photos_argument = click.argument("photos", nargs=-1, required=True, type=click.P
 """Any number of photos and folders of photos."""
 
 
+step_option = click.option(
+    "--step", type=click.IntRange(1, 32), default=8, show_default=True, help="Pixels from one window to the next."
+)
+model_option = click.option(
+    "--model", default="mobilenet_v2-lens", show_default=True, help="A shipped classifier or a .keras file."
+)
+
+
 def map_options(command):
-    """Add the options of `defocus_map` to a command, which gets them as one argument, ``defocus``."""
+    """Give a command the options of a photo's map, and a function that makes it from them.
+
+    The command gets the argument ``defocus``, called ``defocus(pixels, label)``: it reads the file of
+    ``--map``, or estimates the map and refines it, with `label` beside the progress bar.
+    """
 
     @click.option(
         "--map",
@@ -33,10 +47,8 @@ def map_options(command):
         type=click.Path(path_type=Path),
         help="Defocus map of the photo (.npy of `map`), if at hand.",
     )
-    @click.option("--step", default=8, show_default=True, help="Pixels from one window to the next, 1 to 32.")
-    @click.option(
-        "--model", default="mobilenet_v2-lens", show_default=True, help="A shipped classifier or a .keras file."
-    )
+    @step_option
+    @model_option
     @functools.wraps(command)
     def with_defocus(*args, map_file, step, model, **options):
         return command(*args, defocus=_map_source(map_file, step, model), **options)
@@ -44,21 +56,38 @@ def map_options(command):
     return with_defocus
 
 
+def import_tensorflow():
+    """Import TensorFlow without the notes of its C++ part, which come whatever TF_CPP_MIN_LOG_LEVEL says."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module("tensorflow")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def load_model(name):
+    """`classifiers.load`, TensorFlow imported quietly before."""
+    import_tensorflow()
+    from lib import classifiers
+
+    return classifiers.load(name)
+
+
 def _map_source(map_file, step, model):
-    """A function ``defocus(pixels, label)`` that reads the map or estimates and refines it."""
     if map_file is not None:
         return lambda pixels, label: read_map(map_file, pixels.shape[:2])
 
-    @functools.cache
-    def network():
-        from lib import classifiers
-
-        return classifiers.load(model)
+    network = functools.cache(load_model)
 
     def estimate(pixels, label):
+        classifier = network(model)
         from lib import blur_map, refinement
 
-        sigma = blur_map.estimate(pixels, network(), step, progress=progress(label, " windows"))
+        sigma = blur_map.estimate(pixels, classifier, step, progress=progress(label, " windows"))
         return refinement.refine(sigma, pixels)
 
     return estimate

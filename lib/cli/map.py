@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from lib import images, patches
-from lib.cli.common import make_folder, pair, photos_argument, progress, run
+from lib.cli.common import load_model, make_folder, model_option, pair, photos_argument, progress, run, step_option
 
 
 @click.command("map")
@@ -20,8 +20,8 @@ from lib.cli.common import make_folder, pair, photos_argument, progress, run
     type=click.Path(path_type=Path),
     help="For one photo a file (.png, .tif, .npy or no ending), for more a folder.",
 )
-@click.option("--step", default=8, show_default=True, help="Pixels from one window to the next, 1 to 32.")
-@click.option("--model", default="mobilenet_v2-lens", show_default=True, help="A shipped classifier or a .keras file.")
+@step_option
+@model_option
 @click.option(
     "--labels",
     type=click.Choice(["hard", "expected"]),
@@ -43,13 +43,14 @@ def map_command(photos, output, step, model, labels, variant, no_refine):
     OUTPUT.npy holds sigma in pixels, float32; OUTPUT.png (or .tif) is a 16 bit picture of it whose
     description says the scale.
     """
-    from lib import blur_map, classifiers, refinement
-
-    network = functools.cache(lambda: classifiers.load(model))
+    network = functools.cache(load_model)
 
     def work(photo, target):
         pixels = images.read(photo).pixels
-        sigma = blur_map.estimate(pixels, network(), step, labels, progress=progress(photo.name, " windows"))
+        classifier = network(model)
+        from lib import blur_map, refinement
+
+        sigma = blur_map.estimate(pixels, classifier, step, labels, progress=progress(photo.name, " windows"))
         if not no_refine:
             sigma = refinement.refine(sigma, pixels, variant)
         write_map(target, sigma)

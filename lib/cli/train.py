@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lib import patches, paths
-from lib.cli.common import UserError, check_writable, progress
+from lib.cli.common import UserError, check_writable, import_tensorflow, progress
 
 
 @click.command("train")
@@ -41,9 +41,10 @@ from lib.cli.common import UserError, check_writable, progress
 def train_command(network, profile, reading, split, seed, output):
     """Train NETWORK and test it; a killed run goes on where it stopped.
 
-    The folder of the run gets weights.keras (for --model), record.json (the results) and, while it
-    runs, checkpoints.
+    The folder of the run gets weights.keras (for --model), record.json (the results), card.md and,
+    while it runs, checkpoints.
     """
+    import_tensorflow()
     from lib import classifiers, training
 
     if network not in classifiers.NETWORKS:

@@ -5,15 +5,16 @@ reconstructed, and its contrast is stretched: by a gamma and by CLAHE. The metho
 YCbCr and does not give a picture back when it is fused with itself, because of the contrast.
 """
 
-import cv2
 import numpy as np
 from scipy import fft
 
+from lib.clahe import clahe
 from lib.fusion.stack import as_image, frames
 
 _TO_YCBCR = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
 _OFFSET = np.array([16.0, 128.0, 128.0])
 _NEUTRAL = 128
+CLIP_LIMIT = 0.003
 
 
 def fuse(stack, reconstruct=None):
@@ -79,8 +80,8 @@ def fuse(stack, reconstruct=None):
 
 
 def _round(values):
-    """To whole numbers, halves upward, also those that float64 has put a little below the half."""
-    return np.floor(values + 0.5 + 1e-9)
+    """To whole numbers, halves upward, also those that a rounding error has put a little below the half."""
+    return np.floor(np.float64(values) + 0.5 + 1e-5)
 
 
 def gradient(image):
@@ -252,92 +253,23 @@ def stretch(relief, low, high):
     return (high - low) * ((relief - relief.min()) / span) ** gamma + low
 
 
-def equalize(image, tiles=8, clip=0.003, bins=256):
-    """CLAHE, contrast limited adaptive histogram equalization, to the digits of the method's program.
-
-    Each tile gets a mapping from its own histogram, bins above the clip limit cut; a pixel's value
-    is interpolated between the mappings of the four tiles around it.
+def equalize(image):
+    """CLAHE as the method's program has it: 8x8 tiles, clip limit 0.003, gray values rounded to 256 bins.
 
     Parameters
     ----------
     image : (H, W) ndarray
         In [0, 1].
-    tiles : int
-        Down and across.
-    clip : float
-        Clip limit, 0 (none passes the mean) to 1.
-    bins : int
 
     Returns
     -------
-    (H, W) float64 ndarray
+    (H, W) float32 ndarray
         In [0, 1].
 
-    References
-    ----------
-    Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV, 1994.
+    Examples
+    --------
+    >>> dim = np.tile(np.linspace(0.4, 0.5, 64), (64, 1))
+    >>> bool(np.ptp(equalize(dim)) > np.ptp(dim))
+    True
     """
-    height, width = image.shape
-    side_y, side_x = (2 * -(-length // (2 * tiles)) for length in image.shape)  # whole and even
-    spare = side_y * tiles - height, side_x * tiles - width
-    padding = [(n // 2, n - n // 2) for n in spare]
-    bin_of = np.pad(_round(image * (bins - 1)).astype(np.int64), padding, "symmetric")
-    blocks = bin_of.reshape(tiles, side_y, tiles, side_x).swapaxes(1, 2).reshape(tiles, tiles, -1)
-    limit = _clip_limit(blocks.shape[-1], clip, bins)
-    mapping = np.empty((tiles, tiles, bins))
-    for tile in np.ndindex(tiles, tiles):
-        histogram = _redistribute(np.bincount(blocks[tile], minlength=bins), limit)
-        mapping[tile] = np.minimum(np.cumsum(histogram) / blocks.shape[-1], 1)
-    (top, bottom, v), (left, right, u) = _between(tiles, side_y), _between(tiles, side_x)
-    top, bottom, v = top[:, None], bottom[:, None], v[:, None]
-    upper = (1 - u) * mapping[top, left, bin_of] + u * mapping[top, right, bin_of]
-    lower = (1 - u) * mapping[bottom, left, bin_of] + u * mapping[bottom, right, bin_of]
-    out = (1 - v) * upper + v * lower
-    (above, _), (before, _) = padding
-    return out[above : above + height, before : before + width]
-
-
-def _clip_limit(pixels, clip, bins):
-    lowest = int(np.ceil(pixels / bins))
-    return lowest + int(_round(clip * (pixels - lowest)))
-
-
-def _redistribute(histogram, limit):
-    """Cut a histogram at the limit and hand out the excess: one pass for all bins, the rest one by one."""
-    bins = len(histogram)
-    excess = int(np.maximum(histogram - limit, 0).sum())
-    share = excess // bins
-    room = limit - share
-    out = histogram.copy()
-    for k in range(bins):
-        if histogram[k] > limit:
-            out[k] = limit
-        elif histogram[k] > room:
-            excess -= limit - histogram[k]
-            out[k] = limit
-        else:
-            excess -= share
-            out[k] += share
-    start = 0
-    while excess > 0:
-        stride = max(bins // excess, 1)
-        for k in range(start, bins, stride):
-            if out[k] < limit:
-                out[k] += 1
-                excess -= 1
-                if excess == 0:
-                    break
-        start = (start + 1) % bins
-    return out
-
-
-def _between(tiles, side):
-    """For each pixel along one side: the tiles before and after it, by their centers, and how far along it is."""
-    position = (np.arange(tiles * side) - side / 2) / side
-    before = np.floor(position)
-    along = position - before
-    return (
-        np.clip(before, 0, tiles - 1).astype(int),
-        np.clip(before + 1, 0, tiles - 1).astype(int),
-        along,
-    )
+    return clahe(_round(255 * image) / 255, CLIP_LIMIT)

@@ -17,7 +17,7 @@ FUSION_METRICS = {"QG": qg, "QP": qp, "QY": qy, "QCB": qcb, "QFMI": qfmi}
 """The columns of Table 3."""
 
 
-def fusion_metrics(a, b, fused):
+def fusion_metrics(a, b, fused, flat="paper"):
     """The five metrics of the paper's Table 3; larger is better.
 
     Parameters
@@ -26,12 +26,15 @@ def fusion_metrics(a, b, fused):
         The two sources, gray or RGB, at least 31x31 pixels.
     fused : (H, W[, 3]) uint8 ndarray
         Their fusion.
+    flat : {"paper", "equal", "exact"}
+        What `qy` does about windows of one gray level. ``"paper"`` gives the digits of Table 3, but for most
+        photos NaN or nonsense; compare methods by ``"exact"``.
 
     Returns
     -------
     dict of float
-        QG, QP, QY, QCB, QFMI. QY is NaN where a window is flat in both sources (`qy` has a way out),
-        QP and QCB are NaN for images without any feature or contrast.
+        QG, QP, QY, QCB, QFMI. NaN are QY as `qy` tells, and QP and QCB for images without any feature or
+        contrast.
 
     Raises
     ------
@@ -43,6 +46,7 @@ def fusion_metrics(a, b, fused):
     >>> import numpy as np
     >>> noise = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
     >>> {name: round(value, 3) for name, value in fusion_metrics(noise, noise, noise).items()}
-    {'QG': 0.987, 'QP': 1.0, 'QY': 1.0, 'QCB': 1.0, 'QFMI': 1.0}
+    {'QG': 0.987, 'QP': 0.782, 'QY': 1.0, 'QCB': 1.0, 'QFMI': 1.0}
     """
-    return {name: metric(a, b, fused) for name, metric in FUSION_METRICS.items()}
+    options = {"QY": {"flat": flat}}
+    return {name: metric(a, b, fused, **options.get(name, {})) for name, metric in FUSION_METRICS.items()}

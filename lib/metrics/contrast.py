@@ -12,6 +12,8 @@ CENTER, SURROUND = 2, 4
 """Their sigmas: contrast is how much the mean of the one differs from that of the other."""
 MASKING = 1e-4
 """Below its root, contrasts are suppressed."""
+TINY = 1e-300
+"""Makes 0 / 0 a 1: no contrast is preserved by no contrast."""
 
 
 def qcb(a, b, fused, rounded=False):
@@ -60,8 +62,8 @@ def qcb_map(a, b, fused, rounded=False):
     if any(np.ptp(picture) == 0 for picture in pictures):
         return np.full(pictures[0].shape, np.nan)
     *sources, of_fused = (visible_contrast(picture, rounded) for picture in pictures)
-    kept = [np.minimum(contrast, of_fused) / np.maximum(contrast, of_fused) for contrast in sources]
-    return np.average(kept, axis=0, weights=np.square(sources))
+    kept = [(np.minimum(c, of_fused) + TINY) / (np.maximum(c, of_fused) + TINY) for c in sources]
+    return np.average(kept, axis=0, weights=np.square(sources) + TINY)
 
 
 def visible_contrast(gray, rounded=False):

@@ -7,7 +7,9 @@ from lib.metrics.inputs import gray_levels
 
 SIDE = 3
 """Of a window, pixels."""
-_CHUNK = 2048
+TINY = 1e-300
+"""Makes 0 log 0 a zero."""
+_CHUNK = 1024
 """Windows at a time: their joint distributions of 9x9 numbers stay in the processor's cache."""
 
 
@@ -99,18 +101,22 @@ def _stretch(windows):
 def _normalized_information(p, q):
     """``2 MI / (H(p) + H(q))`` of two (9, N) sets of distributions.
 
-    Only p and q are known and their correlation; the joint distribution is taken as the mixture of
-    independence and the most (or least) correlated one that these marginals allow.
+    Only p, q and their correlation c are known. The joint distribution is taken as a mixture of
+    independence and the most correlated one with these marginals, in the shares that make c (or, for
+    negative c, the least correlated one, which is the most correlated one with p read backwards).
     """
-    P, Q = np.cumsum(p, axis=0)[None], np.cumsum(q, axis=0)[:, None]
     c = _correlation(p, q)
-    independent = Q * P
-    bound = np.where(c >= 0, np.minimum(Q, P), np.maximum(Q + P - 1, 0))
+    p = np.where(c < 0, p[::-1], p)
+    P, Q = np.cumsum(p, axis=0), np.cumsum(q, axis=0)
+    # Laid end to end, p and q are two divisions of [0, 1]; the most correlated joint distribution is their overlap.
+    overlap = np.minimum(Q[:, None], P[None])
+    covariance = overlap.sum(axis=(0, 1)) - Q.sum(axis=0) * P.sum(axis=0)
+    overlap -= np.maximum((Q - q)[:, None], (P - p)[None])
+    np.maximum(overlap, 0, out=overlap)
     deviations = _deviation(p) * _deviation(q)
-    covariance = (bound - independent).sum(axis=(0, 1))
     possible = (c != 0) & (deviations != 0)
-    phi = np.divide(c * deviations, covariance, out=np.zeros_like(c), where=possible)
-    joint = phi * np.diff(np.diff(bound, axis=0, prepend=0), axis=1, prepend=0) + (1 - phi) * q[:, None] * p[None]
+    phi = np.divide(np.abs(c) * deviations, covariance, out=np.zeros_like(c), where=possible)
+    joint = phi * overlap + ((1 - phi) * q)[:, None] * p[None]
     entropies = _entropy(p) + _entropy(q)
     information = entropies - _entropy(joint.reshape(SIDE**4, -1))
     flat = (p == p[0]).all(axis=0) & (q == q[0]).all(axis=0)  # in the reference, rounding correlates them fully
@@ -134,5 +140,4 @@ def _deviation(p):
 
 def _entropy(p):
     """In bits, over axis 0; what is less than 0 by rounding counts with its size."""
-    size = np.abs(p)
-    return -(p * np.log2(np.where(size == 0, 1, size))).sum(axis=0)
+    return -(p * np.log2(np.abs(p) + TINY)).sum(axis=0)

@@ -47,7 +47,8 @@ def qp(a, b, fused):
     Returns
     -------
     float
-        At most 1; NaN if the sources have no features.
+        At most 1; NaN if the sources have no features. Identical images score less than 1: the maps of
+        the sources are set to 0 outside their features, that of the fused image is not.
 
     Raises
     ------
@@ -56,9 +57,11 @@ def qp(a, b, fused):
 
     Examples
     --------
-    >>> noise = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)
-    >>> round(qp(noise, noise, noise), 3)
-    1.0
+    >>> square = np.zeros((32, 32), np.uint8)
+    >>> square[8:24, 8:24] = 200
+    >>> black = np.zeros_like(square)
+    >>> round(qp(square, square, square), 3), qp(black, black, square)
+    (0.916, nan)
     """
     maps = qp_maps(a, b, fused)
     features = np.isfinite(maps[0])

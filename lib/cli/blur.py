@@ -1,0 +1,127 @@
+"""``python -m lib blur``."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+from PIL import ExifTags, Image
+
+from lib import images, shallow_focus
+from lib.cli.common import UserError, make_folder, map_options, pair, photos_argument, run
+from lib.shallow_focus import weights
+from lib.shallow_focus.region_fill import region_fill
+
+OPTIONS = {
+    "paper": {"strength", "c0", "c1"},
+    "released": {"strength", "c0", "c1"},
+    "lens": {"f_number", "photo_f_number", "focus", "c0"},
+}
+"""The options that mean something to each variant."""
+
+
+class Point(click.ParamType):
+    """A pixel of a photo, ``X,Y``."""
+
+    name = "X,Y"
+
+    def convert(self, value, param, ctx):
+        try:
+            x, y = (float(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no point: expected X,Y, e.g. 640,480.", param, ctx)
+        return x, y
+
+
+positive = click.FloatRange(min=0, min_open=True)
+
+
+@click.command("blur")
+@photos_argument
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="For one photo a file or a folder, for more a folder.",
+)
+@click.option(
+    "--variant",
+    type=click.Choice(list(OPTIONS)),
+    default="paper",
+    show_default=True,
+    help="The paper's text, its authors' code, or a wider lens.",
+)
+@click.option("--strength", type=click.FloatRange(0, 1), help="paper, released: from the photo to the full effect.")
+@click.option("--c0", type=float, help="Blur up to which a pixel is in focus. [default: 1; released: 0.5]")
+@click.option("--c1", type=float, help="paper, released: blur of the background. [default: 7; released: 1.75]")
+@click.option("--f-number", type=positive, help="lens: of the new picture. [default: 2]")
+@click.option("--photo-f-number", type=positive, help="lens: of the photo. [default: from its EXIF, else 8]")
+@click.option("--focus", type=Point(), help="lens: pixel to focus on, from the left and the top.")
+@map_options
+def blur_command(photos, output, variant, defocus, **options):
+    """Give each PHOTO, or all photos in a folder, a shallow depth of field."""
+    options = {name: value for name, value in options.items() if value is not None}
+    _check(variant, options)
+
+    def work(photo, target):
+        picture = images.read(photo)
+        _check_focus(photo, picture, options.get("focus"))
+        pixels = _without_hidden(picture)
+        settings = _photo_f_number(picture) | options if variant == "lens" else options
+        blurred = shallow_focus.render(pixels, defocus(pixels, photo.name), variant, **settings)
+        make_folder(target)
+        images.write(target, replace(picture, pixels=_keep_hidden(picture, blurred)))
+
+    jobs = pair(photos, output)
+    for photo, target in jobs:
+        if target.exists() and photo.exists() and target.samefile(photo):
+            msg = f"{target} is the photo itself: name another file or folder with --output."
+            raise UserError(msg)
+    run(jobs, work)
+
+
+def _check(variant, options):
+    """Refuse options of another variant, and values that no photo could have."""
+    for name in options.keys() - OPTIONS[variant]:
+        own = ", ".join(f"--{each.replace('_', '-')}" for each in sorted(OPTIONS[variant]))
+        msg = f"--{name.replace('_', '-')} means nothing to --variant {variant}, which takes {own}."
+        raise UserError(msg)
+    if variant != "lens":
+        defaults = {"c0": 1.0, "c1": 7.0} if variant == "paper" else {"c0": 0.5, "c1": 1.75}
+        weights.solve(**defaults | {name: options[name] for name in ("c0", "c1") if name in options})
+
+
+def _check_focus(photo, picture, focus):
+    """Refuse a focus outside the photo before the map is estimated."""
+    height, width = picture.pixels.shape[:2]
+    if focus is not None and not (0 <= focus[0] < width and 0 <= focus[1] < height):
+        msg = f"The focus {focus[0]:g},{focus[1]:g} is outside {photo}: its pixels are 0,0 to {width - 1},{height - 1}."
+        raise images.ImageError(msg)
+
+
+def _photo_f_number(picture):
+    """The f-number that the EXIF tells, as an option; none if it does not."""
+    exif = Image.Exif()
+    if picture.exif:
+        exif.load(picture.exif)
+    try:
+        found = float(exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FNumber, 0))
+    except (TypeError, ValueError, ZeroDivisionError):
+        found = 0
+    return {"photo_f_number": found} if 0 < found < np.inf else {}
+
+
+def _without_hidden(picture):
+    """The pixels, with a continuation of the visible ones where the picture is transparent: none of it may spread."""
+    if picture.alpha is None:
+        return picture.pixels
+    return np.clip(region_fill(picture.pixels, picture.alpha == 0), 0, 1)
+
+
+def _keep_hidden(picture, blurred):
+    """The result, with the picture's own pixels where it is transparent."""
+    if picture.alpha is None:
+        return blurred
+    hidden = picture.alpha == 0
+    return np.where(hidden if blurred.ndim == 2 else hidden[..., None], picture.pixels, blurred)

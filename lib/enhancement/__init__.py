@@ -1,0 +1,62 @@
+"""Sharpening (section 5.1): adaptive by the defocus map, and the methods that the paper compares it with."""
+
+from lib.enhancement.adaptive import FIGURE_10, FIGURE_11, GainCurve, adaptive, gain
+from lib.enhancement.cas import cas
+from lib.enhancement.gum import gum
+from lib.enhancement.unsharp_mask import unsharp_mask
+
+METHODS = {"adaptive": adaptive, "um": unsharp_mask, "gum": gum, "cas": cas}
+"""The methods by the names that the command line and the tables use. Only `adaptive` takes a defocus map."""
+
+__all__ = [
+    "FIGURE_10",
+    "FIGURE_11",
+    "METHODS",
+    "GainCurve",
+    "adaptive",
+    "cas",
+    "enhance",
+    "gain",
+    "gum",
+    "unsharp_mask",
+]
+
+
+def enhance(image, method="adaptive", sigma_map=None, **options):
+    """Sharpen a photo by any of the methods.
+
+    Parameters
+    ----------
+    image : (H, W[, 3]) float32 ndarray
+        In [0, 1].
+    method : {"adaptive", "um", "gum", "cas"}
+    sigma_map : (H, W) ndarray, optional
+        Defocus map, sigma in pixels; needed by "adaptive", ignored by the others.
+    **options
+        Parameters of the method's function.
+
+    Returns
+    -------
+    (H, W[, 3]) float32 ndarray
+        Clipped to [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown, its map is missing, or a parameter does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> enhance(np.full((4, 5), 0.5), "cas", strength=0.2).shape
+    (4, 5)
+    """
+    if method not in METHODS:
+        msg = f"Expected method to be one of {tuple(METHODS)}, got {method!r}."
+        raise ValueError(msg)
+    if method != "adaptive":
+        return METHODS[method](image, **options)
+    if sigma_map is None:
+        msg = "Expected a sigma_map for the method 'adaptive', got none: estimate it by lib.blur_map."
+        raise ValueError(msg)
+    return adaptive(image, sigma_map, **options)

@@ -1,0 +1,369 @@
+"""DeepLens (Wang et al. 2018), the paper's comparison in Fig. 12: depth, lens blur and upsampling, each by a network.
+
+The networks are written here from the paper and from what the authors' public evaluation program
+(`INSTRUCTIONS`) tells about them: names and shapes of all variables, strides, dilations, activations, the order of
+the color channels, the scale of the inputs. The authors' trained weights are not part of this book. Whoever has them
+loads them by name with `load`; without weights there is no DeepLens.
+
+Compared with the authors' program nothing has been run side by side, for their checkpoint was not at hand. Their
+latest version gives the blur network the normalized output of the depth network as it is ("inverse depth" in their
+notes), and so does this module.
+"""
+
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from lib import images
+
+INSTRUCTIONS = "https://github.com/scott89/deeplens_eval"
+"""Where the authors say how to get their weights."""
+SCOPE = "Network/Network"
+"""Of all variables in the authors' checkpoint."""
+DEPTH_SIZE = 320
+"""Height and width at which depth is estimated, pixels."""
+BLUR_SIZE = 640
+"""Longest side that is blurred directly; up to twice as much is blurred at half the size and upsampled."""
+EPSILON = np.finfo(np.float64).eps
+
+
+def build():
+    """Build the four networks, with random weights.
+
+    Returns
+    -------
+    dict of keras.Model
+        ``"Depth"``: (N, 320, 320, 3) to (N, 320, 320, 1). ``"Lensblur"``: picture (N, H, W, 3) and signed depth
+        (N, H, W, 1) to kernels (N, H, W, 31), the weights of 31 features. ``"Feature"``: (N, H, W, 3) to (N, H, W, 93),
+        those features in three colors. ``"SR"``: the small pictures and depth (N, h, w, 7), the large picture and the
+        enlarged result (N, H, W, 3) to weights (N, H, W, 32) and features (N, H, W, 96).
+    """
+    return {scope: network() for scope, network in NETWORKS.items()}
+
+
+def variables(networks):
+    """The variables of the networks under their names in the authors' checkpoint.
+
+    Parameters
+    ----------
+    networks : dict of keras.Model
+        From `build`.
+
+    Returns
+    -------
+    dict of keras.Variable
+
+    Examples
+    --------
+    >>> named = variables({"Feature": NETWORKS["Feature"]()})
+    >>> len(named), tuple(named["Network/Network/Feature/fea1/weights"].shape)
+    (8, (3, 3, 3, 30))
+    """
+    renamed = {"kernel": "weights", "bias": "biases"}
+    return {
+        f"{SCOPE}/{scope}/{layer.name}/{renamed.get(variable.name, variable.name)}": variable
+        for scope, network in networks.items()
+        for layer in network.layers
+        for variable in layer.weights
+    }
+
+
+def load(checkpoint):
+    """Build the networks and load the authors' weights.
+
+    Parameters
+    ----------
+    checkpoint : str or path-like
+        Of the TensorFlow checkpoint, without ending: of the authors' files ``model/model_end2end/model.index`` and
+        ``model.data-00000-of-00001`` it is ``model/model_end2end/model``.
+
+    Returns
+    -------
+    dict of keras.Model
+        As from `build`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such checkpoint, or a part of it is missing.
+    ValueError
+        If it lacks variables, or holds them in other shapes.
+    """
+    networks = build()
+    wanted = variables(networks)
+    try:
+        reader = tf.train.load_checkpoint(str(checkpoint))
+        found = reader.get_variable_to_shape_map()
+        _check_shapes(checkpoint, wanted, found)
+        values = {name: reader.get_tensor(name) for name in wanted}
+    except (OSError, RuntimeError, tf.errors.OpError) as error:
+        here = ", ".join(sorted(path.name for path in Path(checkpoint).parent.glob(f"{Path(checkpoint).name}*")))
+        msg = (
+            f"Cannot read the DeepLens checkpoint {checkpoint} (found beside it: {here or 'nothing'}): name it without "
+            f"ending, with its .index and .data files complete. {INSTRUCTIONS} says where its authors keep it."
+        )
+        raise FileNotFoundError(msg) from error
+    for name, variable in wanted.items():
+        variable.assign(values[name])
+    return networks
+
+
+def _check_shapes(checkpoint, wanted, found):
+    missing = sorted(set(wanted) - set(found))
+    if missing:
+        msg = (
+            f"The checkpoint {checkpoint} is not DeepLens': it lacks {len(missing)} of {len(wanted)} variables, "
+            f"e.g. {missing[0]}. {INSTRUCTIONS} says where to find the right one."
+        )
+        raise ValueError(msg)
+    other = [name for name, variable in wanted.items() if tuple(variable.shape) != tuple(found[name])]
+    if other:
+        msg = (
+            f"The checkpoint {checkpoint} is another version of DeepLens: expected {other[0]} of shape "
+            f"{tuple(wanted[other[0]].shape)}, got {tuple(found[other[0]])}, and {len(other) - 1} more. "
+            f"{INSTRUCTIONS} says where to find the right one."
+        )
+        raise ValueError(msg)
+
+
+def shallow_deeplens(image, networks, focus=None, aperture=0.5):
+    """Give a photo a shallow depth of field by DeepLens.
+
+    A photo with a side of more than 1280 pixels is reduced to that, as in the authors' program, and the result
+    enlarged.
+
+    Parameters
+    ----------
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
+    networks : dict of keras.Model
+        From `load`.
+    focus : (float, float), optional
+        X and Y of what is in focus, pixels from the left and from the top; by default the center.
+    aperture : float
+        0 to 1: the authors' slider, divided by ten.
+
+    Returns
+    -------
+    (H, W[, 3]) float32 ndarray in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If the image is none, or the focus or the aperture is out of range.
+    """
+    image = images.check_image(image)
+    height, width = image.shape[:2]
+    x, y = focus if focus is not None else (width // 2, height // 2)
+    if not (0 <= x < width and 0 <= y < height):
+        msg = f"Expected a focus within the photo, 0 to {width - 1} and 0 to {height - 1}, got {x:g},{y:g}."
+        raise ValueError(msg)
+    if not 0 <= aperture <= 1:
+        msg = f"Expected an aperture from 0 to 1, got {aperture}."
+        raise ValueError(msg)
+    color = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    large = _fit(np.ascontiguousarray(color[..., ::-1]), 2 * BLUR_SIZE)  # the networks take blue first
+    halved = max(large.shape[:2]) > BLUR_SIZE
+    small = _fit(large, max(large.shape[:2]) // 2) if halved else large
+
+    depth = estimate_depth(small, networks)
+    row, column = (int(at * new / old) for at, new, old in zip((y, x), depth.shape[1:3], (height, width), strict=True))
+    signed = (depth - depth[:, row, column, None, None]) * aperture
+    picture = tf.constant(small[None])
+    kernels = networks["Lensblur"]([picture - 0.5, signed], training=False)
+    blurred = _combine(kernels, networks["Feature"](picture, training=False))
+    if halved:
+        blurred = _upsample(picture, signed, blurred, tf.constant(large[None]), networks["SR"])
+    result = np.clip(blurred[0].numpy()[..., ::-1], 0, 1)
+    if result.shape[:2] != (height, width):
+        result = np.clip(cv2.resize(result, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+    return images.to_gray(result) if image.ndim == 2 else np.ascontiguousarray(result)
+
+
+def estimate_depth(picture, networks):
+    """Inverse depth, rescaled to [0, 1] by its own range.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) float32 ndarray in [0, 1]
+        Blue first.
+    networks : dict of keras.Model
+
+    Returns
+    -------
+    (1, H, W, 1) float32 tensor
+    """
+    square = _bilinear(picture[None], (DEPTH_SIZE, DEPTH_SIZE))
+    depth = _bilinear(networks["Depth"](square - 0.5, training=False), picture.shape[:2])
+    low, high = tf.reduce_min(depth), tf.reduce_max(depth)
+    return (depth - low) / (high - low + np.finfo(np.float32).eps)
+
+
+def _fit(picture, longest):
+    """Reduce a picture so that its longest side has so many pixels at most."""
+    height, width = picture.shape[:2]
+    scale = min(1, longest / max(height, width))
+    size = (max(1, int(width * scale)), max(1, int(height * scale)))
+    return picture if scale == 1 else cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _combine(weights, features):
+    """Each color as the weighted mean of its features, which lie in turn: red, green, blue of the first, and so on."""
+    weights = weights / (tf.reduce_sum(weights, axis=3, keepdims=True) + EPSILON)
+    return tf.stack([tf.reduce_sum(weights * features[..., color::3], axis=3) for color in range(3)], axis=3)
+
+
+def _upsample(picture, signed, blurred, large, network):
+    """The blurred picture at the size of the large one, whose detail guides it."""
+    eight_bit = tf.floor(255 * tf.clip_by_value(blurred, 0, 1)) / 255
+    enlarged = _bilinear(eight_bit, large.shape[1:3])
+    weights, features = network([tf.concat([picture, blurred, signed], axis=3), large, enlarged], training=False)
+    return _combine(weights, features)
+
+
+# The networks
+
+
+def _bilinear(x, size):
+    """TensorFlow 1's bilinear resize: the corner of a pixel is its center, unlike today's."""
+    return tf.raw_ops.ResizeBilinear(images=x, size=size)
+
+
+class Resize(layers.Layer):
+    """Bilinear resize to the size of a second input."""
+
+    def call(self, inputs):
+        x, like = inputs
+        return _bilinear(x, tf.shape(like)[1:3])
+
+    def compute_output_shape(self, shapes):
+        return (*shapes[1][:3], shapes[0][3])
+
+
+class Mirror(layers.Layer):
+    """Pad by mirroring, the border's pixels included."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+    def call(self, x):
+        return tf.pad(x, [[0, 0], [self.width] * 2, [self.width] * 2, [0, 0]], "SYMMETRIC")
+
+    def compute_output_shape(self, shape):
+        return (shape[0], *(side and side + 2 * self.width for side in shape[1:3]), shape[3])
+
+
+def _conv(x, name, size, channels, strides=1, bn=None, activation=None, **options):
+    """Convolution; with `bn`, the name of the batch norm behind it, it has no bias."""
+    options = {"padding": "same", "use_bias": bn is None} | options
+    x = layers.Conv2D(channels, size, strides, name=name, **options)(x)
+    if bn is not None:
+        x = layers.BatchNormalization(epsilon=1e-5, name=bn)(x)
+    return _activate(x, activation)
+
+
+def _activate(x, activation):
+    if activation is None:
+        return x
+    return layers.ReLU(negative_slope=0.2 if activation == "leaky" else 0)(x)
+
+
+def _bottleneck(x, stage, narrow, wide, project=None, first_stride=1, last_stride=1, dilation=1):
+    """Residual block; `project` is None, or the activation of a projected shortcut."""
+    shortcut = x
+    if project is not None:
+        stride = first_stride * last_stride
+        shortcut = _conv(x, f"res{stage}_branch1", 1, wide, stride, f"bn{stage}_branch1", project or None)
+    x = _conv(x, f"res{stage}_branch2a", 1, narrow, first_stride, f"bn{stage}_branch2a", "relu")
+    x = _conv(x, f"res{stage}_branch2b", 3, narrow, 1, f"bn{stage}_branch2b", "relu", dilation_rate=dilation)
+    x = _conv(x, f"res{stage}_branch2c", 1, wide, last_stride, f"bn{stage}_branch2c")
+    return _activate(layers.Add()([shortcut, x]), "relu")
+
+
+def _depth():
+    """ResNet-50 up to its fourth stage (dilated, so that it ends at 40x40), pyramid pooling, and a decoder."""
+    picture = keras.Input((DEPTH_SIZE, DEPTH_SIZE, 3))
+    options = {"padding": "valid", "use_bias": True}
+    stem = _conv(layers.ZeroPadding2D(3)(picture), "conv1", 7, 64, 2, "bn_conv1", "relu", **options)
+    x = layers.MaxPooling2D(3, 2, "same")(stem)
+    for block in "abc":
+        x = fine = _bottleneck(x, f"2{block}", 64, 256, "" if block == "a" else None)
+    for block in "abcd":
+        first = block == "a"
+        x = _bottleneck(x, f"3{block}", 128, 512, "" if first else None, first_stride=2 if first else 1)
+    for block in "abcdef":
+        x = _bottleneck(x, f"4{block}", 256, 1024, "" if block == "a" else None, dilation=2)
+
+    x = _conv(x, "spp_conv1", 1, 256, bn="spp_bn1", activation="leaky")
+    pyramid = [x]
+    for size, letter in ((40, "a"), (20, "b"), (10, "c"), (5, "d")):
+        pooled = layers.AveragePooling2D(size, size, "same")(x)
+        pooled = _conv(pooled, f"spp_conv_{letter}", 1, 32, bn=f"spp_bn_{letter}", activation="leaky")
+        pyramid.append(Resize()([pooled, x]))
+    x = _conv(layers.Concatenate()(pyramid), "spp_conv2", 3, 64, bn="spp_bn2", activation="leaky")
+    for stage, skip in ((3, fine), (4, stem)):
+        skip = _conv(skip, f"spp_conv{stage}_1", 3, 64, bn=f"spp_bn{stage}_1", activation="leaky")
+        x = layers.Concatenate()([Resize()([x, skip]), skip])
+        x = _conv(x, f"spp_conv{stage}_2", 3, 64, bn=f"spp_bn{stage}_2", activation="leaky")
+    x = _conv(Resize()([x, picture]), "depth_conv1", 3, 64, bn="depth_bn1", activation="leaky")
+    x = layers.Add()([x, _conv(x, "depth_conv2", 3, 64, bn="depth_bn2")])
+    return keras.Model(picture, _conv(_activate(x, "leaky"), "depth_pre", 1, 1), name="Depth")
+
+
+def _lens_blur():
+    """From a picture and its signed depth to the weights of 31 features at each pixel."""
+    picture, depth = keras.Input((None, None, 3)), keras.Input((None, None, 1))
+    both = layers.Concatenate()([picture, depth])
+    shallow = _conv(both, "conv1_shallow", 7, 64, bn="bn1_shallow", activation="relu")
+    x = _conv(depth, "conv1", 7, 64, 4, "bn1", "relu")
+    x = _bottleneck(x, "2a", 64, 128, "relu")
+    x = _bottleneck(x, "2b", 64, 256, "relu", last_stride=2)
+    x = _bottleneck(x, "3a", 64, 256)
+    x = layers.Concatenate()([Resize()([x, picture]), shallow])
+    x = _bottleneck(x, "4a", 64, 128, "relu")
+    x = _bottleneck(x, "4b", 64, 256, "relu")
+    x = _bottleneck(x, "4c", 64, 256)
+    return keras.Model([picture, depth], _conv(x, "output", 1, 31, activation="relu"), name="Lensblur")
+
+
+def _feature():
+    """The picture itself and four layers of it, concatenated."""
+    picture = keras.Input((None, None, 3))
+    return keras.Model(picture, _features(picture), name="Feature")
+
+
+def _features(x):
+    found = [x]
+    for name, size, channels in (("fea1", 3, 30), ("fea2", 5, 30), ("fea3", 5, 15), ("fea4", 5, 15)):
+        x = _conv(Mirror(size // 2)(x), name, size, channels, activation="relu", padding="valid")
+        found.append(x)
+    return layers.Concatenate()(found)
+
+
+def _upsampling():
+    """A small U-shaped network on the small pictures, whose answer is enlarged and turned into weights of features."""
+    small, large, enlarged = keras.Input((None, None, 7)), keras.Input((None, None, 3)), keras.Input((None, None, 3))
+    levels = [small]
+    for name, channels, stride in (("lr1_1", 32, 1), ("lr2_1", 64, 2), ("lr3_1", 128, 2), ("lr4_1", 256, 2)):
+        levels.append(_conv(levels[-1], name, 3, channels, stride, f"{name}_bn", "relu"))
+    x = _conv(levels.pop(), "lr4_2", 3, 256, bn="lr4_2_bn", activation="relu")
+    for name, channels in (("lr5_1", 128), ("lr6_1", 64), ("lr7_1", 32)):
+        x = _conv(x, name, 3, channels, bn=f"{name}_bn", activation="relu")
+        skip = levels.pop()
+        x = layers.Add()([skip, Resize()([x, skip])])
+    x = _conv(x, "lr8_1", 3, 32, bn="lr8_1_bn", activation="relu")
+    x = _conv(Resize()([x, large]), "lr9_1", 3, 32, bn="lr9_1_bn", activation="relu")
+    x = layers.Concatenate()([large, x])
+    for name in ("pre1_1", "pre1_2", "pre1_3", "pre1_4"):
+        x = _conv(x, name, 3, 32, bn=f"{name}_bn", activation="relu")
+    weights = _conv(x, "pre1_5", 3, 32, activation="relu")
+    features = _features(layers.Concatenate()([enlarged, large]))
+    return keras.Model([small, large, enlarged], [weights, features], name="SR")
+
+
+NETWORKS = {"Depth": _depth, "Lensblur": _lens_blur, "Feature": _feature, "SR": _upsampling}
+"""Builder of each network, by its scope in the checkpoint."""

@@ -1,0 +1,220 @@
+"""The command line as its user meets it: files in, files out, one line for a mistake."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lib import blur_map, classifiers, cli, images, photos, refinement
+from lib.cli import common
+from lib.cli.map import write_map
+
+ROOT = Path(__file__).resolve().parent.parent
+LENS = "mobilenet_v2-lens"
+
+
+@pytest.fixture(scope="module")
+def crop():
+    return photos.load("flower")[120:190, 180:290]
+
+
+@pytest.fixture
+def photo(tmp_path, crop):
+    path = tmp_path / "photo.png"
+    images.write(path, crop)
+    return path
+
+
+def run(*words):
+    """Run a command in this process; the exit status."""
+    try:
+        cli.main([str(word) for word in words])
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+def outputs(folder, photo):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path != photo)
+
+
+def test_map_writes_what_the_library_computes(photo, crop, tmp_path):
+    assert run("map", photo, "-o", tmp_path / "new" / "map", "--step", 16) == 0
+    assert outputs(tmp_path, photo) == ["map.npy", "map.png"]
+    sigma = np.load(tmp_path / "new" / "map.npy")
+    pixels = images.read(photo).pixels
+    expected = refinement.refine(blur_map.estimate(pixels, classifiers.load(LENS), step=16), pixels)
+    assert sigma.dtype == np.float32
+    np.testing.assert_array_equal(sigma, expected)
+
+
+def test_map_options_reach_the_library(photo, tmp_path):
+    assert run("map", photo, "-o", tmp_path / "raw.npy", "--no-refine", "--labels", "expected", "--step", 32) == 0
+    pixels = images.read(photo).pixels
+    expected = blur_map.estimate(pixels, classifiers.load(LENS), step=32, labels="expected")
+    np.testing.assert_array_equal(np.load(tmp_path / "raw.npy"), expected)
+    assert run("map", photo, "-o", tmp_path / "released", "--variant", "released", "--step", 32) == 0
+    released = refinement.refine(blur_map.estimate(pixels, classifiers.load(LENS), step=32), pixels, "released")
+    np.testing.assert_array_equal(np.load(tmp_path / "released.npy"), released)
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_picture_of_the_map_has_16_bits_and_says_its_scale(tmp_path, ending):
+    sigma = np.linspace(-0.2, 19, 12, dtype=np.float32).reshape(3, 4)
+    write_map(tmp_path / f"map{ending}", sigma)
+    with Image.open(tmp_path / f"map{ending}") as stored:
+        values = np.asarray(stored).astype(float)
+        text = stored.text["Description"] if ending == ".png" else stored.tag_v2[270]
+    assert text == "Defocus blur: sigma in pixels = value / 65535 * 19"
+    np.testing.assert_allclose(values / 65535 * 19, np.clip(sigma, 0, 19), atol=19 / 65535)
+
+
+def test_a_turned_photo_gets_an_upright_map(tmp_path, crop):
+    turned = Image.fromarray(images.to_uint8(crop))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    assert run("map", tmp_path / "turned.jpg", "-o", tmp_path / "map", "--step", 32) == 0
+    assert np.load(tmp_path / "map.npy").shape == crop.shape[1::-1]
+
+
+def test_a_folder_maps_what_it_can_and_names_the_rest(tmp_path, crop, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "b.jpg", "a.jpg"):
+        images.write(folder / name, crop)
+    (folder / "c.jpg").write_text("no picture")
+    (folder / "notes.txt").write_text("not looked at")
+    assert run("map", folder, "-o", tmp_path / "out", "--step", 32) == 2
+    assert outputs(tmp_path / "out", None) == ["a.jpg.npy", "a.jpg.png", "a.png.npy", "a.png.png", "b.npy", "b.png"]
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 2
+    assert "c.jpg" in lines[0]
+    assert lines[1] == "error: 1 of 4 photos failed: c.jpg."
+
+
+def test_outputs_are_paired_with_photos(tmp_path):
+    one, two = tmp_path / "one.JPG", tmp_path / "two.bmp"
+    assert common.pair([one], tmp_path / "x") == [(one, tmp_path / "x.jpg")]
+    assert common.pair([one], tmp_path / "x.png") == [(one, tmp_path / "x.png")]
+    assert common.pair([two], tmp_path) == [(two, tmp_path / "two.png")]
+    both = common.pair([one, two], tmp_path / "out", suffix=".tif")
+    assert both == [(one, tmp_path / "out/one.tif"), (two, tmp_path / "out/two.tif")]
+
+
+def bad_photo(name, content):
+    def make(folder):
+        path = folder / name
+        path.write_bytes(content)
+        return [path]
+
+    return make
+
+
+def truncated(folder):
+    path = folder / "cut.jpg"
+    images.write(path, np.random.default_rng(0).random((64, 64)))
+    path.write_bytes(path.read_bytes()[:900])
+    return [path]
+
+
+def same_names(folder):
+    for place in ("one", "two"):
+        (folder / place).mkdir()
+        images.write(folder / place / "same.png", np.zeros((8, 8)))
+    return [folder / "one" / "same.png", folder / "two" / "same.png"]
+
+
+def empty_folder(folder):
+    (folder / "empty").mkdir()
+    return [folder / "empty"]
+
+
+@pytest.mark.parametrize(
+    ("make", "part"),
+    [
+        (lambda folder: [folder / "gone.jpg"], "No such photo: "),
+        (bad_photo("text.jpg", b"hello"), "text.jpg: it is no PNG"),
+        (bad_photo("empty.png", b""), "empty.png: the file is empty"),
+        (truncated, "cut.jpg: it is damaged or cut off"),
+        (same_names, "Several photos are named same.png: give them output folders of their own"),
+        (empty_folder, "has no photos: expected files that end in .png"),
+    ],
+)
+def test_bad_photos_end_in_one_line(tmp_path, capsys, make, part):
+    words = make(tmp_path)
+    assert run("map", *words, "-o", tmp_path / "out" / "x") == 2
+    message = capsys.readouterr().err
+    assert part in message
+    assert message.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_options_end_in_one_line(photo, tmp_path, capsys):
+    (tmp_path / "damaged.keras").write_bytes(b"PK\x03\x04 no archive")
+    (tmp_path / "file").write_text("in the way")
+    cases = [
+        (("--step", 0), "0 is not in the range 1<=x<=32"),
+        (("--step", 33), "33 is not in the range 1<=x<=32"),
+        (("--model", "resnet"), "Unknown model 'resnet': expected one of mobilenet_v2-lens"),
+        (("--model", tmp_path / "damaged.keras"), "damaged.keras cannot be read"),
+        (("--variant", "other"), "'other' is not one of 'paper', 'released'"),
+        (("-o", tmp_path / "file" / "map"), "is no folder that you may write to"),
+    ]
+    for words, part in cases:
+        assert run("map", photo, "-o", tmp_path / "out" / "map", *words) == 2
+        message = capsys.readouterr().err
+        assert part in message
+        assert message.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused_before_the_work(photo, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # as for a user who is not root
+    monkeypatch.setattr(images, "read", None)  # would fail
+    assert run("map", photo, "-o", tmp_path / "map") == 2
+    assert "name another with --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"text", "expected the .npy file"),
+        (np.zeros((3, 4), np.float32), r"expected numbers of shape (4, 3), as the photo, got ((3, 4)"),
+        (np.full((4, 3), np.nan), "holds NaN"),
+    ],
+)
+def test_a_map_that_does_not_fit_is_refused(tmp_path, content, part):
+    path = tmp_path / "map.npy"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.save(path, content)
+    with pytest.raises(images.ImageError) as error:
+        common.read_map(path, (4, 3))
+    assert part in str(error.value)
+
+
+def test_train_refuses_an_unknown_network(tmp_path, capsys):
+    assert run("train", "vgg", "-o", tmp_path / "run") == 2
+    assert "Unknown network 'vgg': expected one of mobilenet_v2" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_prints_nothing_but_the_error(photo, tmp_path):
+    def process(*words):
+        command = [sys.executable, "-m", "lib", "map", str(photo), "-o", str(tmp_path / "map"), *words]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    done = process("--step", "32")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    failed = process("--model", "resnet")
+    assert failed.returncode == 2
+    assert failed.stdout == ""
+    assert failed.stderr.startswith("error: Unknown model 'resnet'")
+    assert failed.stderr.count("\n") == 1
