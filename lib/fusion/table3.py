@@ -14,15 +14,12 @@ import itertools
 import sys
 import time
 
-import cv2
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lib import blur_map, classifiers, fusion, images, paths, photos, records, refinement
-from lib.fusion import rendered
-from lib.fusion.stack import luma
-from lib.metrics import FUSION_METRICS, fusion_metrics
-from lib.metrics.structural_similarity import qy_map
+from lib.fusion import ifgd, rendered
+from lib.metrics import FUSION_METRICS, fusion_metrics, qy
 
 MODELS = ("mobilenet_v2-lens", "mobilenet_v2-paper")
 PAIRS = {
@@ -44,15 +41,15 @@ def table3():
     Returns
     -------
     dict
-        Scores by image and method. "QY textured" is QY without the windows that are flat in both
-        sources, where it is 0 / 0 or, worse, the quotient of two rounding errors.
+        Scores by image and method. QY is as the paper has it, and "QY exact" without the rounding errors
+        of flat windows, which make QY NaN for Book.
     """
     result = {}
     for name, files in PAIRS.items():
         stack = [_read(file) for file in files]
         result[name] = {
-            method: score_pair(stack, fused) | {"QY textured": qy_textured(stack, fused)}
-            for method, fused in fuse_all(stack, paper_step=4, models=MODELS, with_table3=True).items()
+            method: fusion_metrics(*_levels(*stack, fused)) | {"QY exact": qy(*_levels(*stack, fused), flat="exact")}
+            for method, fused in fuse_all(stack, paper_step=4, models=MODELS, for_table3=True).items()
         }
         print(name, result[name], flush=True)
     return result
@@ -69,9 +66,9 @@ def lytro(step=8):
     Returns
     -------
     dict
-        Scores by "pairs" or "triples", number and method. QY is taken over windows that are not flat
-        in both sources. The metrics know two sources: for a triple they are the means over its three
-        pairs, which compares methods but cannot come near the values of pairs.
+        Scores by "pairs" or "triples", number and method. QY is the exact one: the paper's is NaN for
+        half of the pairs. The metrics know two sources: for a triple they are the means over its
+        three pairs, which compares methods but cannot come near the values of pairs.
     """
     result = {"step": step, "pairs": {}, "triples": {}}
     for kind, letters in (("pairs", "AB"), ("triples", "ABC")):
@@ -119,7 +116,7 @@ def _wrong_labels(stack, sigmas):
     }
 
 
-def fuse_all(stack, paper_step, models=MODELS[:1], with_table3=False):
+def fuse_all(stack, paper_step, models=MODELS[:1], for_table3=False):
     """Fuse a stack with every method.
 
     Parameters
@@ -129,20 +126,24 @@ def fuse_all(stack, paper_step, models=MODELS[:1], with_table3=False):
         Step of the windows of the paper's maps; those of `lib.fusion.defocus` have 8.
     models : sequence of str
         Shipped networks that the paper's method is run with.
-    with_table3 : bool
-        Add the variants that only Table 3 needs.
+    for_table3 : bool
+        Add the variants that only Table 3 has.
 
     Returns
     -------
     dict of (H, W, 3) ndarray
     """
-    fused = {"gff-table3": fusion.fuse(stack, "gff-table3")} if with_table3 else {}
-    fused |= {method: fusion.fuse(stack, method) for method in ("gff", "gfdf", "ifgd")}
+    fused = {method: fusion.fuse(stack, method) for method in ("gff", "gfdf", "ifgd")}
+    if for_table3:
+        fused["gff-table3"] = fusion.fuse(stack, "gff-table3")
+        fused["ifgd, Poisson"] = fusion.fuse(stack, "ifgd", reconstruct=ifgd.poisson)
     for model in models:
         maps = [refinement.refine(blur_map_of(frame, model, paper_step, "hard"), frame) for frame in stack]
         fused["paper" if model == MODELS[0] else f"paper, {model}"] = fusion.fuse(stack, "paper", blur_maps=maps)
     maps = [blur_map_of(frame, MODELS[0], 8, "expected") for frame in stack]
-    return fused | {"defocus": fusion.fuse(stack, "defocus", blur_maps=maps)}
+    fused["defocus, no maps"] = fusion.fuse(stack, "defocus")
+    fused["defocus"] = fusion.fuse(stack, "defocus", blur_maps=maps)
+    return fused
 
 
 def blur_map_of(frame, model, step, labels):
@@ -158,13 +159,8 @@ def blur_map_of(frame, model, step, labels):
 _network = functools.cache(classifiers.load)
 
 
-def score_pair(stack, fused):
-    """The five metrics of a pair, as `lib.metrics.fusion_metrics` has them."""
-    return fusion_metrics(*map(images.to_uint8, (*stack, fused)))
-
-
 def score(stack, fused):
-    """The five metrics of a stack: means over all pairs of frames, QY by `qy_textured`.
+    """The five metrics of a stack: means over all pairs of frames, QY exact.
 
     Parameters
     ----------
@@ -175,37 +171,13 @@ def score(stack, fused):
     -------
     dict of float
     """
-    pairs = list(itertools.combinations(stack, 2))
-    levels = images.to_uint8(fused)
-    scores = {
-        name: np.mean([metric(images.to_uint8(a), images.to_uint8(b), levels) for a, b in pairs])
-        for name, metric in FUSION_METRICS.items()
-        if name != "QY"
-    }
-    scores["QY"] = np.mean([qy_textured(pair, fused) for pair in pairs])
-    return {name: float(scores[name]) for name in FUSION_METRICS}
+    metrics = FUSION_METRICS | {"QY": functools.partial(qy, flat="exact")}
+    pairs = [_levels(a, b, fused) for a, b in itertools.combinations(stack, 2)]
+    return {name: float(np.mean([metric(*pair) for pair in pairs])) for name, metric in metrics.items()}
 
 
-def qy_textured(pair, fused):
-    """QY without the windows that are flat in both sources.
-
-    Its formula is 0 / 0 there, and in floating point the quotient of two rounding errors, which can
-    be any number: over 36,000 in one window of a Lytro pair, so that the mean comes out as 1.5.
-
-    Parameters
-    ----------
-    pair : sequence of two (H, W, 3) ndarray
-    fused : (H, W, 3) ndarray
-
-    Returns
-    -------
-    float
-    """
-    similarity = qy_map(*map(images.to_uint8, (*pair, fused)))
-    window = np.ones((7, 7), np.uint8)
-    grays = [np.uint8(np.rint(255 * luma(image, rounded=True))) for image in pair]
-    flat = np.all([cv2.dilate(gray, window) == cv2.erode(gray, window) for gray in grays], axis=0)
-    return float(similarity[~flat[3:-3, 3:-3]].mean())
+def _levels(*pictures):
+    return [images.to_uint8(picture) for picture in pictures]
 
 
 def against_truth(fused, truth):
