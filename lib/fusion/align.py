@@ -14,6 +14,8 @@ MOTIONS = {"affine": cv2.MOTION_AFFINE, "homography": cv2.MOTION_HOMOGRAPHY}
 _COARSEST, _FINEST = 128, 1024
 """Long sides of the smallest and largest copies that are compared, pixels."""
 _SMOOTHING = 5
+_LEAST_CORRELATION = 0.3
+"""Frames of one scene have 0.9 and more."""
 _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 100, 1e-6)
 
 
@@ -68,10 +70,12 @@ def estimate(reference, gray, start=None, motion="affine"):
         guess = np.float32(to_small @ matrix @ np.linalg.inv(to_small))
         guess = np.ascontiguousarray(guess if motion == "homography" else guess[:2])
         try:
-            _, found = cv2.findTransformECC(*small, guess, MOTIONS[motion], _CRITERIA, None, _SMOOTHING)
-        except cv2.error as error:
+            correlation, found = cv2.findTransformECC(*small, guess, MOTIONS[motion], _CRITERIA, None, _SMOOTHING)
+        except cv2.error:  # what it raises where it does not converge
+            correlation = 0
+        if not (correlation > _LEAST_CORRELATION and 0.5 < np.linalg.det(found[:2, :2]) < 2):
             msg = "Expected frames of one scene, found nothing in common: they cannot be aligned; leave one out."
-            raise ValueError(msg) from error
+            raise ValueError(msg)
         found = found if motion == "homography" else np.vstack([found, [0, 0, 1]])
         matrix = np.linalg.inv(to_small) @ found @ to_small
     return matrix

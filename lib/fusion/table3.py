@@ -19,7 +19,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lib import blur_map, classifiers, fusion, images, paths, photos, records, refinement
 from lib.fusion import ifgd, rendered
-from lib.metrics import FUSION_METRICS, fusion_metrics, qy
+from lib.metrics import fusion_metrics, qy
 
 MODELS = ("mobilenet_v2-lens", "mobilenet_v2-paper")
 PAIRS = {
@@ -171,9 +171,8 @@ def score(stack, fused):
     -------
     dict of float
     """
-    metrics = FUSION_METRICS | {"QY": functools.partial(qy, flat="exact")}
-    pairs = [_levels(a, b, fused) for a, b in itertools.combinations(stack, 2)]
-    return {name: float(np.mean([metric(*pair) for pair in pairs])) for name, metric in metrics.items()}
+    of_pairs = [fusion_metrics(*_levels(a, b, fused), flat="exact") for a, b in itertools.combinations(stack, 2)]
+    return {name: float(np.mean([scores[name] for scores in of_pairs])) for name in of_pairs[0]}
 
 
 def _levels(*pictures):
