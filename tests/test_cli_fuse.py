@@ -44,6 +44,14 @@ def test_writes_what_the_library_computes(frames, tmp_path, method):
     np.testing.assert_array_equal(images.to_uint8(out), images.to_uint8(expected))
 
 
+def test_a_folder_stands_for_its_photos(frames, tmp_path):
+    (tmp_path / "stack").mkdir()
+    for frame in frames:
+        frame.rename(tmp_path / "stack" / frame.name)
+    assert run(tmp_path / "stack", "-o", tmp_path / "out.png", "--no-map") == 0
+    assert images.read(tmp_path / "out.png").pixels.shape == (HEIGHT, WIDTH, 3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["defocus", "paper"])
 def test_estimates_the_maps(frames, tmp_path, method, scene):
@@ -115,6 +123,7 @@ def test_a_stack_held_by_hand_is_aligned(tmp_path):
         (["a.png", "b.png", "--method", "best"], "best"),
         (["a.png", "b.png", "--method", "paper", "--no-map"], "--no-map"),
         (["a.png", "b.png", "--step", "99"], "step of 1 to 32"),
+        (["a.png", "b.png", "--step", "0"], "step of 1 to 32"),
         (["a.png", "b.png", "--model", "nowhere.keras"], "nowhere"),
         (["a.png", "noise.png", "--align"], "Cannot align"),
     ],

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from lib import fusion, images
-from lib.cli.common import UserError, check_writable, make_folder, pair, progress
+from lib.cli.common import UserError, check_writable, expand, make_folder, pair, progress
 from lib.fusion import align
 
 STEPS = {"paper": 4, "defocus": 8}
@@ -32,9 +32,11 @@ STEPS = {"paper": 4, "defocus": 8}
 def fuse_command(frames, output, method, aligned, no_map, step, model):
     """Fuse two or more FRAMEs of a scene, focused at different depths, into one that is sharp throughout.
 
-    The result has the EXIF data and the color profile of the first frame, and 16 bit if a frame
-    has. Where a frame is transparent, or ends after the alignment, the others stand in.
+    A folder stands for the photos in it. The result has the EXIF data and the color profile of the
+    first frame, and 16 bit if a frame has. Where a frame is transparent, or ends after the
+    alignment, the others stand in.
     """
+    frames = expand(frames)
     if len(frames) < 2:
         msg = "Expected two or more frames to fuse, got one; name another that is focused elsewhere."
         raise UserError(msg)
@@ -50,7 +52,7 @@ def fuse_command(frames, output, method, aligned, no_map, step, model):
     with tempfile.TemporaryDirectory(prefix="fuse-") as folder:
         options = {}
         if method in fusion.WITH_MAPS and not no_map:
-            options["blur_maps"] = Maps(stack, Path(folder), method, step or STEPS[method], model)
+            options["blur_maps"] = Maps(stack, Path(folder), method, STEPS[method] if step is None else step, model)
         fused = fusion.fuse(stack, method, **options)
     make_folder(target)
     images.write(target, images.Picture(fused, stack.alpha, stack.bits, stack.exif, stack.icc_profile))
