@@ -42,7 +42,7 @@ def fuse(stack, blur_maps, radius=7, epsilon=1e-3, delta=1e-6):
     array([1., 0.], dtype=float32)
     """
     fused, total = 0.0, 0.0
-    for frame, weight in zip(frames(stack), _filtered(stack, blur_maps, radius, epsilon, delta), strict=True):
+    for frame, weight in _weighted(stack, blur_maps, radius, epsilon, delta):
         fused = fused + per_channel(weight, frame) * frame
         total = total + weight
     return as_image(fused / per_channel(total, fused))
@@ -67,7 +67,7 @@ def weights(stack, blur_maps, radius=7, epsilon=1e-3, delta=1e-6):
     (N, H, W) float64 ndarray
         They add up to 1.
     """
-    raw = np.stack(list(_filtered(stack, blur_maps, radius, epsilon, delta)))
+    raw = np.stack([weight for _, weight in _weighted(stack, blur_maps, radius, epsilon, delta)])
     return raw / raw.sum(axis=0)
 
 
@@ -88,8 +88,8 @@ def decisions(blur_maps):
         yield blur_map == lowest
 
 
-def _filtered(stack, blur_maps, radius, epsilon, delta):
-    """Eq. 15 and the numerator of eq. 16, frame by frame."""
+def _weighted(stack, blur_maps, radius, epsilon, delta):
+    """Each frame with the numerator of its weight, eqs. 15 and 16."""
     if len(blur_maps) != len(stack):
         msg = f"Expected a blur map for each of {len(stack)} frames, got {len(blur_maps)}."
         raise ValueError(msg)
@@ -98,4 +98,4 @@ def _filtered(stack, blur_maps, radius, epsilon, delta):
             msg = f"Expected blur maps of the frames' shape {frame.shape[:2]}, got {decision.shape}."
             raise ValueError(msg)
         weight = guided_filter(np.float64(decision), luma(frame), radius, epsilon)
-        yield np.maximum(weight, 0) + delta
+        yield frame, np.maximum(weight, 0) + delta
