@@ -15,16 +15,21 @@ UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help book test lint format lock clean .venv
+.PHONY: help book test reproduce lint format lock clean .venv
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 book: .venv/.installed  ## Run every chapter and build the book: _build/html/index.html
 	.venv/bin/jupyter-book build book --all -W -n --keep-going
 
 test: .venv/.installed  ## Run the tests and the doctests
 	.venv/bin/python -m pytest
+
+PROFILE ?= quick
+
+reproduce: .venv/.installed  ## Run the chapters by papermill: figures and tables to data/results/$(PROFILE)/chapters
+	.venv/bin/python -m lib reproduce --profile $(PROFILE)
 
 lint: .venv/.installed  ## Check style and formatting
 	.venv/bin/ruff check .

@@ -328,12 +328,26 @@ def _blur(stack, sigma, kernel):
 
 
 def to_light(srgb):
-    """sRGB values to linear light (IEC 61966-2-1)."""
+    """Turn sRGB values into linear light (IEC 61966-2-1).
+
+    Parameters
+    ----------
+    srgb : float32 ndarray in [0, 1]
+
+    Returns
+    -------
+    float32 ndarray in [0, 1]
+
+    Examples
+    --------
+    >>> to_light(np.float32([0, 0.5, 1])).round(3)
+    array([0.   , 0.214, 1.   ], dtype=float32)
+    """
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def to_srgb(light):
-    """Linear light to sRGB values."""
+    """Turn linear light into sRGB values, the inverse of `to_light`."""
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055).astype(np.float32)
 
 

@@ -1,5 +1,6 @@
 """A result with its provenance, and reading it back."""
 
+import hashlib
 import json
 import os
 import platform
@@ -24,6 +25,7 @@ def machine():
         "system": platform.system(),
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "accelerators": _accelerators(),
         "python": platform.python_version(),
         "packages": _versions(),
     }
@@ -37,6 +39,15 @@ def _processor():
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def _accelerators():
+    """Name and driver of each NVIDIA GPU."""
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip().splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return []
 
 
 def _versions():
@@ -61,6 +72,33 @@ def commit():
         return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+INPUTS = ("lib", "data", "requirements.txt")
+"""What the cells of a chapter may use."""
+
+
+def inputs_hash(root=paths.ROOT):
+    """Hash the names and contents of all files that a chapter's cells may use.
+
+    Parameters
+    ----------
+    root : Path
+        Top folder of the repository.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for top in INPUTS:
+        for path in sorted([root / top, *(root / top).rglob("*")]):
+            # What `lib.reproduce` collects from the chapters is no input of theirs.
+            if path.is_file() and path.suffix != ".pyc" and "chapters" not in path.parts[len(root.parts) :]:
+                digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def write(path, result, *, profile, data, seed, seconds):
@@ -129,8 +167,10 @@ def provenance(record):
     -------
     str
     """
+    machine = record["machine"]
+    processor = f"{machine['processor']} ({machine['cores']} cores)"
     return (
         f"profile {record['profile']}, seed {record['seed']}, commit {record['commit']}, "
-        f"{record['machine']['processor']} ({record['machine']['cores']} cores), "
+        f"{', '.join([processor, *machine.get('accelerators', [])])}, "
         f"{record['seconds'] / 60:.0f} minutes, {record['date'][:10]}"
     )

@@ -106,6 +106,14 @@ def test_outputs_are_paired_with_photos(tmp_path):
     assert both == [(one, tmp_path / "out/one.tif"), (two, tmp_path / "out/two.tif")]
 
 
+def test_a_map_never_replaces_its_photo(photo, tmp_path, capsys):
+    before = photo.read_bytes()
+    assert run("map", photo, "-o", tmp_path) == 2
+    assert "is the photo itself: name another" in capsys.readouterr().err
+    assert photo.read_bytes() == before
+    assert outputs(tmp_path, photo) == []
+
+
 def bad_photo(name, content):
     def make(folder):
         path = folder / name

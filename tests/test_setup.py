@@ -97,6 +97,20 @@ def test_the_workflow_tests_and_builds_on_every_supported_python():
     assert "make book" in commands
 
 
+def test_the_gpu_workflow_trains_reproduces_and_proposes_the_results():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/reproduce.yml").read_text())
+    offered = workflow[True]["workflow_dispatch"]["inputs"]["profile"]["options"]  # YAML reads the key "on" as true
+    assert set(offered) == {"quick", "local", "full"}
+    job = workflow["jobs"]["reproduce"]
+    assert {"self-hosted", "gpu"} <= set(job["runs-on"])
+    commands = [step.get("run", "") for step in job["steps"]]
+    order = [
+        next(k for k, command in enumerate(commands) if part in command)
+        for part in ("nvidia-smi", "LOCK=requirements-gpu.txt", "lib train", "make reproduce", "gh pr create")
+    ]
+    assert order == sorted(order)
+
+
 def test_the_book_finds_its_contents_through_one_relative_link():
     link = ROOT / "book/_toc.yml"
     assert link.is_symlink()
@@ -143,23 +157,3 @@ def test_all_78_references_of_the_paper_are_there():
         family, year = entry.persons["author"][0].last_names[-1], entry.fields["year"]
         assert year in key, key
         assert re.sub(r"\W", "", family).lower() in key, key
-
-
-def test_an_edit_of_the_library_or_data_gets_a_new_execution_cache(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "book/_ext")
-    from fresh_execution import inputs_hash
-
-    for name in ("lib/optics.py", "data/results/run.json", "requirements.txt", "book/optics.md"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("1")
-    seen = {inputs_hash(tmp_path)}
-    for name in ("lib/optics.py", "data/results/run.json", "requirements.txt"):
-        (tmp_path / name).write_text("2")
-        seen.add(inputs_hash(tmp_path))
-    (tmp_path / "lib/optics.py").rename(tmp_path / "lib/lens.py")
-    seen.add(inputs_hash(tmp_path))
-    assert len(seen) == 5
-
-    before = inputs_hash(tmp_path)
-    (tmp_path / "book/optics.md").write_text("2")  # the cache itself compares cells
-    assert inputs_hash(tmp_path) == before

@@ -1,9 +1,11 @@
+import os
+
 import numpy as np
 import pytest
 from scipy import ndimage
 from skimage import metrics
 
-from lib import photos
+from lib import classifiers, paths, photos, records
 from lib.enhancement import comparison, measures, unsharp_mask
 
 
@@ -111,6 +113,30 @@ def test_adaptive_beats_plain_unsharp_masking_where_the_paper_says_so(photo):
 
 def test_measures_without_a_region_are_left_out(photo):
     rows = comparison.measure(photo, np.zeros(photo.shape[:2]))
-    assert "noise, blurred" not in rows["um"]
+    assert not {"noise, blurred", "noise, marked"} & rows["um"].keys()
     assert "sharpness, sharp" in rows["um"]
     assert "psnr, all" not in rows["um"]
+
+
+def test_record_says_what_it_was_measured_on(tmp_path, monkeypatch):
+    rows = {"real": {"a": {"um": {"halo": 1.0}}}, "blurred": {"b": {"um": {"halo": 2.0}}}}
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    monkeypatch.setattr(classifiers, "load", lambda name: None)
+    monkeypatch.setattr(comparison, "run", lambda *_: rows)
+    comparison.main("quick", seed=3)
+    record = records.read("quick/enhancement.json")
+    assert record["result"] == rows
+    assert record["data"] == {"real": ["a"], "blurred": ["b"]}
+    assert (record["profile"], record["seed"]) == ("quick", 3)
+
+
+@pytest.mark.skipif(not os.environ.get(photos.MIRROR), reason=f"{photos.MIRROR} names no folder with the photo sets")
+def test_registry_photos_are_photos_and_their_masks():
+    found = list(comparison.real_photos("local"))
+    assert len({name for name, _, _ in found}) == len(found) == 22
+    marked = [(photo, mask) for _, photo, mask in found if mask is not None]
+    assert len(marked) == 11
+    for photo, mask in marked:
+        assert mask.shape == photo.shape[:2]
+        # What is marked is the blurred part: it has less fine structure.
+        assert measures.noise_level(photo, mask) < measures.noise_level(photo, ~mask)

@@ -4,41 +4,21 @@ The execution cache compares a chapter's own cells only: after an edit in `lib` 
 numbers. Here each state of `lib`, `data` and the lock has a cache of its own.
 """
 
-import hashlib
 import os
 import shutil
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-INPUTS = ("lib", "data", "requirements.txt")
+sys.path.insert(0, str(ROOT))
 
-
-def inputs_hash(root=ROOT):
-    """Hash the names and contents of all files that a chapter's cells may use.
-
-    Parameters
-    ----------
-    root : Path
-        Top folder of the repository.
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits.
-    """
-    digest = hashlib.sha256()
-    for top in INPUTS:
-        for path in sorted([root / top, *(root / top).rglob("*")]):
-            if path.is_file() and path.suffix != ".pyc":
-                digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+from lib import records  # noqa: E402 - found by the line above
 
 
 def choose_cache(app, config):
     """Point MyST-NB to the cache of the present inputs, and drop those of earlier ones."""
     caches = Path(app.outdir).parent / ".jupyter_cache"
-    cache = caches / inputs_hash()
+    cache = caches / records.inputs_hash()
     for other in caches.glob("*"):
         if other != cache:
             shutil.rmtree(other) if other.is_dir() else other.unlink()

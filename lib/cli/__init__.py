@@ -9,6 +9,7 @@ from lib.cli.blur import blur_command
 from lib.cli.enhance import enhance_command
 from lib.cli.fuse import fuse_command
 from lib.cli.map import map_command
+from lib.cli.reproduce import reproduce_command
 from lib.cli.train import train_command
 
 
@@ -17,7 +18,7 @@ def cli():
     """Estimate how defocused each part of a photo is, and use it."""
 
 
-for command in (map_command, enhance_command, blur_command, fuse_command, train_command):
+for command in (map_command, enhance_command, blur_command, fuse_command, train_command, reproduce_command):
     cli.add_command(command)
 
 

@@ -1,16 +1,12 @@
 """``python -m lib blur``."""
 
-from dataclasses import replace
-from pathlib import Path
-
 import click
 import numpy as np
 from PIL import ExifTags, Image
 
 from lib import images, shallow_focus
-from lib.cli.common import UserError, make_folder, map_options, pair, photos_argument, run
+from lib.cli.common import edited, make_folder, map_options, output_option, pair, photos_argument, refuse_others, run
 from lib.shallow_focus import weights
-from lib.shallow_focus.region_fill import region_fill
 
 OPTIONS = {
     "paper": {"strength", "c0", "c1"},
@@ -38,13 +34,7 @@ positive = click.FloatRange(min=0, min_open=True)
 
 @click.command("blur")
 @photos_argument
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="For one photo a file or a folder, for more a folder.",
-)
+@output_option
 @click.option(
     "--variant",
     type=click.Choice(list(OPTIONS)),
@@ -67,26 +57,21 @@ def blur_command(photos, output, variant, defocus, **options):
     def work(photo, target):
         picture = images.read(photo)
         _check_focus(photo, picture, options.get("focus"))
-        pixels = _without_hidden(picture)
         settings = _photo_f_number(picture) | options if variant == "lens" else options
-        blurred = shallow_focus.render(pixels, defocus(pixels, photo.name), variant, **settings)
-        make_folder(target)
-        images.write(target, replace(picture, pixels=_keep_hidden(picture, blurred)))
 
-    jobs = pair(photos, output)
-    for photo, target in jobs:
-        if target.exists() and photo.exists() and target.samefile(photo):
-            msg = f"{target} is the photo itself: name another file or folder with --output."
-            raise UserError(msg)
-    run(jobs, work)
+        def edit(pixels):
+            return shallow_focus.render(pixels, defocus(pixels, photo.name), variant, **settings)
+
+        blurred = edited(picture, edit)
+        make_folder(target)
+        images.write(target, blurred)
+
+    run(pair(photos, output), work)
 
 
 def _check(variant, options):
     """Refuse options of another variant, and values that no photo could have."""
-    for name in options.keys() - OPTIONS[variant]:
-        own = ", ".join(f"--{each.replace('_', '-')}" for each in sorted(OPTIONS[variant]))
-        msg = f"--{name.replace('_', '-')} means nothing to --variant {variant}, which takes {own}."
-        raise UserError(msg)
+    refuse_others(options, OPTIONS[variant], f"--variant {variant}")
     if variant != "lens":
         defaults = {"c0": 1.0, "c1": 7.0} if variant == "paper" else {"c0": 0.5, "c1": 1.75}
         weights.solve(**defaults | {name: options[name] for name in ("c0", "c1") if name in options})
@@ -110,18 +95,3 @@ def _photo_f_number(picture):
     except (TypeError, ValueError, ZeroDivisionError):
         found = 0
     return {"photo_f_number": found} if 0 < found < np.inf else {}
-
-
-def _without_hidden(picture):
-    """The pixels, with a continuation of the visible ones where the picture is transparent: none of it may spread."""
-    if picture.alpha is None:
-        return picture.pixels
-    return np.clip(region_fill(picture.pixels, picture.alpha == 0), 0, 1)
-
-
-def _keep_hidden(picture, blurred):
-    """The result, with the picture's own pixels where it is transparent."""
-    if picture.alpha is None:
-        return blurred
-    hidden = picture.alpha == 0
-    return np.where(hidden if blurred.ndim == 2 else hidden[..., None], picture.pixels, blurred)

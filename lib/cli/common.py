@@ -5,6 +5,7 @@ import functools
 import importlib
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lib import images
+from lib.shallow_focus.region_fill import region_fill
 
 # What needs TensorFlow is imported where it is used: `--help` and a mistyped path answer at once.
 
@@ -24,8 +26,13 @@ class UserError(click.ClickException):
 
 photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
 """Any number of photos and folders of photos."""
-
-
+output_option = click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="For one photo a file or a folder, for more a folder.",
+)
 step_option = click.option(
     "--step", type=click.IntRange(1, 32), default=8, show_default=True, help="Pixels from one window to the next."
 )
@@ -223,10 +230,13 @@ def run(jobs, work):
     Raises
     ------
     UserError, ImageError
-        A photo cannot be read or an output cannot be written.
+        A photo cannot be read, an output cannot be written or would replace its photo.
     """
     for photo, target in jobs:
         check_writable(target)
+        if target.exists() and photo.exists() and target.samefile(photo):
+            msg = f"{target} is the photo itself: name another file or folder with --output."
+            raise UserError(msg)
         if len(jobs) == 1 and not photo.exists():
             msg = f"No such photo: {photo}."
             raise UserError(msg)
@@ -249,6 +259,51 @@ def make_folder(target):
     """Make the folder of an output; where a file is in the way, `images.write` says so."""
     with contextlib.suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
+
+
+def edited(picture, edit):
+    """A picture after an edit that respects its transparency.
+
+    What is hidden under transparent pixels neither spreads into the visible ones nor changes: the edit
+    sees a continuation of the visible ones there.
+
+    Parameters
+    ----------
+    picture : images.Picture
+    edit : callable
+        ``edit(pixels)`` returns the new pixels, of the same shape.
+
+    Returns
+    -------
+    images.Picture
+        With the bits, alpha, EXIF and color profile of the old one.
+    """
+    if picture.alpha is None:
+        return replace(picture, pixels=edit(picture.pixels))
+    hidden = picture.alpha == 0
+    new = edit(np.clip(region_fill(picture.pixels, hidden), 0, 1))
+    kept = hidden if new.ndim == 2 else hidden[..., None]
+    return replace(picture, pixels=np.where(kept, picture.pixels, new))
+
+
+def refuse_others(given, allowed, choice):
+    """Refuse options that mean nothing to the chosen method.
+
+    Parameters
+    ----------
+    given, allowed : collection of str
+        Names of options, as Python names.
+    choice : str
+        The option that was chosen, such as ``"--method cas"``.
+
+    Raises
+    ------
+    UserError
+    """
+    for name in sorted(set(given) - set(allowed)):
+        own = ", ".join(f"--{each.replace('_', '-')}" for each in sorted(allowed))
+        msg = f"--{name.replace('_', '-')} means nothing to {choice}, which takes {own}."
+        raise UserError(msg)
 
 
 def check_writable(target):

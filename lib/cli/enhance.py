@@ -1,14 +1,12 @@
 """``python -m lib enhance``."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import click
 import numpy as np
-from scipy import ndimage
 
 from lib import enhancement, images
-from lib.cli.common import UserError, make_folder, map_options, pair, photos_argument, run
+from lib.cli.common import edited, make_folder, map_options, output_option, pair, photos_argument, refuse_others, run
 
 CURVE = ("alpha1", "beta1", "alpha2", "beta2")
 OPTIONS = {
@@ -22,13 +20,7 @@ OPTIONS = {
 
 @click.command("enhance")
 @photos_argument
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="For one photo a file or a folder, for more a folder.",
-)
+@output_option
 @click.option(
     "--method",
     type=click.Choice(list(OPTIONS)),
@@ -59,46 +51,23 @@ def enhance_command(photos, output, method, defocus, **options):
     options = _method_options(method, {name: value for name, value in options.items() if value is not None})
 
     def work(photo, target):
-        picture = images.read(photo)
-        visible = _without_hidden(picture)
-        sigma_map = defocus(visible, photo.name) if method == "adaptive" else None
-        pixels = enhancement.enhance(visible, method, sigma_map, **options)
-        make_folder(target)
-        images.write(target, replace(picture, pixels=_keep_hidden(picture, pixels)))
+        def edit(pixels):
+            sigma_map = defocus(pixels, photo.name) if method == "adaptive" else None
+            return enhancement.enhance(pixels, method, sigma_map, **options)
 
-    jobs = pair(photos, output)
-    for photo, target in jobs:
-        if target.exists() and photo.exists() and target.samefile(photo):
-            msg = f"{target} is the photo itself: name another file or folder with --output."
-            raise UserError(msg)
-    run(jobs, work)
+        sharpened = edited(images.read(photo), edit)
+        make_folder(target)
+        images.write(target, sharpened)
+
+    run(pair(photos, output), work)
 
 
 def _method_options(method, given):
     """The arguments of the method's function; refuses what it does not take before a photo is read."""
-    for name in given.keys() - OPTIONS[method]:
-        own = ", ".join(f"--{each}" for each in sorted(OPTIONS[method]))
-        msg = f"--{name} means nothing to --method {method}, which takes {own}."
-        raise UserError(msg)
+    refuse_others(given, OPTIONS[method], f"--method {method}")
     if method == "adaptive":
         curve = {name: given.pop(name) for name in ("strength", *CURVE) if name in given}
         given["curve"] = replace(enhancement.FIGURE_11, **curve)
     pixel = np.zeros((1, 1), np.float32)
     enhancement.enhance(pixel, method, pixel, **given)
     return given
-
-
-def _without_hidden(picture):
-    """The pixels, the nearest visible ones where the picture is transparent: no hidden color may make a halo."""
-    if picture.alpha is None or picture.alpha.all() or not picture.alpha.any():
-        return picture.pixels
-    nearest = ndimage.distance_transform_edt(picture.alpha == 0, return_distances=False, return_indices=True)
-    return picture.pixels[tuple(nearest)]
-
-
-def _keep_hidden(picture, pixels):
-    """The new pixels where something can be seen, the old ones elsewhere."""
-    if picture.alpha is None:
-        return pixels
-    hidden = picture.alpha == 0
-    return np.where(hidden if pixels.ndim == 2 else hidden[..., None], picture.pixels, pixels)

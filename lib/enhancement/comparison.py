@@ -58,7 +58,7 @@ def slanted(image, seed=0):
     return defocus(image, np.repeat(np.linspace(0, 1, height)[:, None], width, axis=1), seed=seed)
 
 
-def measure(photo, sigma_map, truth=None, estimated=None):
+def measure(photo, sigma_map, truth=None, estimated=None, marked=None):
     """All measures of all methods on one photo.
 
     Parameters
@@ -71,6 +71,8 @@ def measure(photo, sigma_map, truth=None, estimated=None):
         The photo without blur and noise.
     estimated : (H, W) ndarray, optional
         Another map, for one more run of the adaptive method, "estimated". The regions remain those of `sigma_map`.
+    marked : (H, W) bool ndarray, optional
+        Where a person says that the photo is blurred: a region that no estimated map has a part in.
 
     Returns
     -------
@@ -85,24 +87,29 @@ def measure(photo, sigma_map, truth=None, estimated=None):
     for method, out in sharpened.items():
         row = {"halo": measures.overshoot(photo, out)}
         row["noise, blurred"] = measures.noise_gain(photo, out, region["blurred"])
+        row["noise, marked"] = np.nan if marked is None else measures.noise_gain(photo, out, marked)
         row |= {f"sharpness, {name}": measures.sharpness_gain(photo, out, where) for name, where in region.items()}
         if truth is not None:
-            for name, where in {"all": None, **region}.items():
-                row[f"psnr, {name}"] = measures.psnr(truth, out, where)
-                row[f"ssim, {name}"] = measures.ssim(truth, out, where)
+            row["ssim, all"] = measures.ssim(truth, out)
+            row |= {
+                f"psnr, {name}": measures.psnr(truth, out, where) for name, where in {"all": None, **region}.items()
+            }
         rows[method] = {name: value for name, value in row.items() if np.isfinite(value)}
     return rows
 
 
 def real_photos(profile):
-    """Iterate over (name, photo) of photos that are out of focus in part."""
+    """Iterate over (name, photo, marked) of photos that are out of focus in part; `marked` as in `measure`."""
     if profile == "quick":
-        yield from ((name, photos.load(name)) for name in ("flower", "coffee", "chelsea"))
+        yield from ((name, photos.load(name), None) for name in ("flower", "coffee", "chelsea"))
         return
-    for path in photos.files("cuhk") + photos.files("zhuosim"):
-        if "masks" not in path.parts and "Map" not in path.name:
-            name = path.stem if "cuhk" in path.parts else path.parent.name
-            yield name, images.read(path).pixels
+    found = photos.files("cuhk") + photos.files("zhuosim")
+    masks = {path.stem: path for path in found if path.parent.name == "masks"}
+    for path in found:
+        if path.parent.name == "images":
+            yield path.stem, images.read(path).pixels, images.to_gray(images.read(masks[path.stem]).pixels) > 0.5
+        elif path.parent.name != "masks" and "Map" not in path.name:
+            yield path.parent.name, images.read(path).pixels, None
 
 
 def blurred_photos(profile, seed=0):
@@ -115,7 +122,7 @@ def blurred_photos(profile, seed=0):
     for scene in ("Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy"):
         image, disparity = photos.middlebury(scene)
         yield scene, *defocus(image, _stretch(disparity), seed=seed), image
-    for path in photos.files("bsd100")[:10]:
+    for path in photos.files("bsd100")[:6]:
         image = images.read(path).pixels
         yield f"{path.stem}, slanted", *slanted(image, seed), image
 
@@ -130,8 +137,8 @@ def run(profile, model, seed=0, step=16):
 
     Parameters
     ----------
-    profile : {"quick", "local"}
-        The bundled photos, or those of the registry.
+    profile : {"quick", "local", "full"}
+        The bundled photos, or (both others) those of the registry.
     model : keras.Model
         The classifier that estimates the maps.
     seed : int
@@ -149,7 +156,7 @@ def run(profile, model, seed=0, step=16):
     def estimate(photo):
         return refinement.refine(blur_map.estimate(photo, model, step), photo)
 
-    real = {name: measure(photo, estimate(photo)) for name, photo in real_photos(profile)}
+    real = {name: measure(photo, estimate(photo), marked=marked) for name, photo, marked in real_photos(profile)}
     blurred = {
         name: measure(photo, sigma, truth, estimate(photo))
         for name, photo, sigma, truth in blurred_photos(profile, seed)

@@ -46,9 +46,10 @@ def qfmi_map(a, b, fused):
     The features are horizontal gradients (the reference program drops the vertical ones). In each
     window they are stretched to [0, 1] and read as a distribution over the nine positions.
 
-    Two habits of the reference program decide the fourth digit. A window that equals the fused one
-    scores 1 without any formula. But for B this is asked after the fused window was stretched for
-    the comparison with A: only where A passed does an equal B pass. The order of the sources matters.
+    Two habits of the reference program decide the fourth digit. A window that equals the fused one scores 1
+    without any formula; but for B this is asked after the fused window was stretched for the comparison with
+    A, so that an equal B passes only where A did, and the order of the sources matters. And two flat windows
+    score 1, as rounding errors correlate them fully.
 
     Parameters
     ----------
@@ -59,20 +60,16 @@ def qfmi_map(a, b, fused):
     -------
     (H - 2, W - 2) float64 ndarray
     """
-    pictures = gray_levels(a, b, fused, smallest=SIDE)
-    shape = tuple(n - SIDE + 1 for n in pictures[0].shape)
-    windows = [_windows(np.gradient(picture, axis=1)) for picture in pictures]
-    out = np.empty(shape[0] * shape[1])
-    for first in range(0, out.size, _CHUNK):
-        chunk = slice(first, first + _CHUNK)
-        out[chunk] = _information(*(w[:, chunk] for w in windows))
-    return out.reshape(shape)
-
-
-def _windows(feature):
-    """All windows, position by position, down the columns first: (9, windows)."""
-    views = sliding_window_view(feature, (SIDE, SIDE)).transpose(3, 2, 0, 1)
-    return views.reshape(SIDE * SIDE, -1)
+    features = (np.gradient(picture, axis=1) for picture in gray_levels(a, b, fused, smallest=SIDE))
+    # (column, row, H - 2, W - 2): a window's nine values are read down the columns first.
+    views = [sliding_window_view(feature, (SIDE, SIDE)).transpose(3, 2, 0, 1) for feature in features]
+    height, width = views[0].shape[2:]
+    rows = max(_CHUNK // width, 1)
+    out = np.empty((height, width))
+    for top in range(0, height, rows):
+        strips = (view[:, :, top : top + rows].reshape(SIDE**2, -1) for view in views)
+        out[top : top + rows] = _information(*strips).reshape(-1, width)
+    return out
 
 
 def _information(a, b, f):

@@ -68,12 +68,12 @@ def shallow_lens(image, blur_map, f_number=2.0, photo_f_number=8.0, focus=None, 
     (True, True)
     """
     image = images.check_image(image)
-    added = added_blur(check_map(blur_map, image), f_number, photo_f_number, focus, c0)
-    if not added.any():
-        return image.copy()
     if not 1 <= highlights < np.inf:
         msg = f"Expected highlights of 1 or more, times white, got {highlights}."
         raise ValueError(msg)
+    added = added_blur(check_map(blur_map, image), f_number, photo_f_number, focus, c0)
+    if not added.any():
+        return image.copy()
     light = optics.to_light(image)
     if highlights > 1:
         light *= 1 + np.float32(highlights - 1) * np.clip((image - CLIPPED) / (1 - CLIPPED), 0, 1)
@@ -102,8 +102,8 @@ def added_blur(blur_map, f_number=2.0, photo_f_number=8.0, focus=None, c0=1.0):
     array([[-4.,  0.,  0.]], dtype=float32)
     """
     for name, value in (("f_number", f_number), ("photo_f_number", photo_f_number)):
-        if not value > 0:
-            msg = f"Expected {name} to be positive, e.g. 2.8, got {value}."
+        if not 0 < value < np.inf:
+            msg = f"Expected {name} to be positive and finite, e.g. 2.8, got {value}."
             raise ValueError(msg)
     defocus = np.maximum(blur_map - np.float32(c0), 0)
     ratio = photo_f_number / f_number
@@ -168,7 +168,8 @@ def _beside(weight, values):
 
 def _in_layers(light, added, peak):
     """Render through `lib.optics`, at a depth that has just this blur before a lens just so strong."""
-    levels = _levels(added)
+    widest = max(added.shape) / 4  # a disk as wide as the picture
+    levels = np.clip(_levels(added), -widest, widest)
     strongest = 1 + 2 * np.abs(levels).max()
     focal_length, sensor_width, width = 0.05, 0.036, added.shape[1]
     aperture = 4 * strongest * (sensor_width / width) / optics.image_distance(1, focal_length)

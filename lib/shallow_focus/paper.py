@@ -69,9 +69,10 @@ def shallow_paper(
 def smooth(image, radius=33, epsilon=128, iterations=5):
     """B of eq. 11: a guided filter, repeated in self-guidance.
 
-    The output of each round is the next one's input and guide. Each color channel is its own guide; the paper does
-    not say. Above `WORKING_PIXELS` the photo is reduced first, the radius with it, and the result enlarged: this costs
-    B its finest edges, a pixel or two, in return for a time that hardly grows with the photo.
+    The output of each round is the next one's input and guide. Each color channel is its own guide, and borders are
+    repeated; the paper says neither. Above `WORKING_PIXELS` the photo is reduced first, the radius with it, and the
+    result enlarged: this costs B its finest edges, a pixel or two, in return for a time that hardly grows with the
+    photo.
 
     Parameters
     ----------
