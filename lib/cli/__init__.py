@@ -8,6 +8,7 @@ import click
 from lib.cli.blur import blur_command
 from lib.cli.compare import compare_command
 from lib.cli.enhance import enhance_command
+from lib.cli.fuse import fuse_command
 from lib.cli.map import map_command
 from lib.cli.reproduce import reproduce_command
 from lib.cli.train import train_command
@@ -18,7 +19,16 @@ def cli():
     """Estimate how defocused each part of a photo is, and use it."""
 
 
-for command in (map_command, enhance_command, blur_command, train_command, compare_command, reproduce_command):
+COMMANDS = (
+    map_command,
+    compare_command,
+    enhance_command,
+    blur_command,
+    fuse_command,
+    train_command,
+    reproduce_command,
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

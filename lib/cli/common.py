@@ -159,15 +159,7 @@ def pair(photos, output, suffix=None, endings=None):
     UserError
         A folder is empty, the output is a file where a folder is needed, or two outputs would be one.
     """
-    found = []
-    for photo in photos:
-        inside = (
-            sorted(p for p in photo.iterdir() if p.suffix.lower() in images.SUFFIXES) if photo.is_dir() else [photo]
-        )
-        if not inside:
-            msg = f"The folder {photo} has no photos: expected files that end in {', '.join(images.SUFFIXES)}."
-            raise UserError(msg)
-        found += inside
+    found = expand(photos)
     if len(photos) == 1 and not photos[0].is_dir():
         return [(found[0], _single_target(found[0], output, suffix, endings or images.WRITABLE))]
     if output.exists() and not output.is_dir():
@@ -181,6 +173,34 @@ def pair(photos, output, suffix=None, endings=None):
         msg = f"Several photos are named {', '.join(sorted(repeated))}: give them output folders of their own."
         raise UserError(msg)
     return [(photo, output / (name + _ending(photo, suffix))) for photo, name in zip(found, names, strict=True)]
+
+
+def expand(photos):
+    """Replace each folder by the photos in it, by name.
+
+    Parameters
+    ----------
+    photos : sequence of Path
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    UserError
+        A folder is empty.
+    """
+    found = []
+    for photo in photos:
+        inside = (
+            sorted(p for p in photo.iterdir() if p.suffix.lower() in images.SUFFIXES) if photo.is_dir() else [photo]
+        )
+        if not inside:
+            msg = f"The folder {photo} has no photos: expected files that end in {', '.join(images.SUFFIXES)}."
+            raise UserError(msg)
+        found += inside
+    return found
 
 
 def _single_target(photo, output, suffix, endings):

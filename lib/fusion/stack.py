@@ -1,0 +1,130 @@
+"""What the fusion methods share: going through a stack of frames, luma, and regions of a label map."""
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from lib import images
+
+_LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
+
+
+def frames(stack):
+    """Iterate over the frames of a stack, each checked, one in memory at a time.
+
+    A stack is any sequence whose items are pictures. One that reads its items from files, as that of
+    ``python -m lib fuse``, lets a method go through any number of frames in the memory of a few.
+
+    Parameters
+    ----------
+    stack : sequence of (H, W[, 3]) float ndarray
+        In [0, 1], two or more, of one shape.
+
+    Yields
+    ------
+    (H, W[, 3]) float32 or float64 ndarray
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two frames, or one is no picture or of another shape.
+
+    Examples
+    --------
+    >>> [frame.shape for frame in frames([np.zeros((4, 5)), np.ones((4, 5))])]
+    [(4, 5), (4, 5)]
+    """
+    if len(stack) < 2:
+        msg = f"Expected two or more frames to fuse, got {len(stack)}; add one that is focused elsewhere."
+        raise ValueError(msg)
+    shape = None
+    for number, frame in enumerate(stack, start=1):
+        checked = images.check_image(frame, f"frame {number}")
+        shape = shape or checked.shape
+        if checked.shape != shape:
+            msg = f"Expected frames of one shape, got {shape} and, for frame {number}, {checked.shape}; crop or align."
+            raise ValueError(msg)
+        # A float64 picture keeps its digits: the published methods are checked to the last of them.
+        yield np.asarray(frame) if np.asarray(frame).dtype == np.float64 else checked
+
+
+def luma(image, rounded=False):
+    """Luma of a frame in float64, with the weights of Rec. 601.
+
+    Parameters
+    ----------
+    image : (H, W[, 3]) ndarray
+        In [0, 1].
+    rounded : bool
+        To 8 bit, as where a program converts 8 bit color to 8 bit gray.
+
+    Returns
+    -------
+    (H, W) float64 ndarray
+        In [0, 1].
+
+    Examples
+    --------
+    >>> 255 * luma(np.array([[[1.0, 0.5, 0.5]]]), rounded=True)
+    array([[166.]])
+    """
+    gray = np.asarray(image, np.float64)
+    gray = gray if gray.ndim == 2 else gray @ _LUMA
+    return np.floor(255 * gray + 0.5) / 255 if rounded else gray
+
+
+def per_channel(weight, image):
+    """A weight (H, W) in a shape that multiplies an image (H, W[, 3])."""
+    return weight if image.ndim == 2 else weight[..., None]
+
+
+def as_image(values):
+    """Clip a result to [0, 1], in float32."""
+    return np.clip(values, 0, 1).astype(np.float32)
+
+
+def small_regions(mask, area):
+    """The regions of a mask that have fewer than `area` pixels; neighbors in all 8 directions belong together.
+
+    Parameters
+    ----------
+    mask : (H, W) bool ndarray
+    area : int
+        Pixels.
+
+    Returns
+    -------
+    (H, W) bool ndarray
+
+    Examples
+    --------
+    >>> small_regions(np.array([[True, False, True, True]]), area=2)
+    array([[ True, False, False, False]])
+    """
+    _, region, stats, _ = cv2.connectedComponentsWithStats(np.uint8(mask), connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] < area
+    small[0] = False  # region 0 is what is outside the mask
+    return small[region]
+
+
+def fill(labels, holes):
+    """Give each pixel of the holes the label of the nearest pixel that is none; all holes stay as they are.
+
+    Parameters
+    ----------
+    labels : (H, W) int ndarray
+    holes : (H, W) bool ndarray
+
+    Returns
+    -------
+    (H, W) int ndarray
+
+    Examples
+    --------
+    >>> fill(np.array([[4, 7, 7, 9]]), np.array([[False, True, True, False]]))
+    array([[4, 4, 9, 9]])
+    """
+    if holes.all() or not holes.any():
+        return labels
+    nearest = ndimage.distance_transform_edt(holes, return_distances=False, return_indices=True)
+    return labels[tuple(nearest)]

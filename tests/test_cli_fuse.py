@@ -1,0 +1,156 @@
+"""``python -m lib fuse`` as its user meets it."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from lib import cli, fusion, images, photos
+
+HEIGHT, WIDTH = 120, 160
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A sharp photo and two frames of it, sharp at the left and at the right."""
+    sharp = photos.load("motorcycle")[200 : 200 + HEIGHT, 300 : 300 + WIDTH]
+    blurred = cv2.GaussianBlur(sharp, (0, 0), 3)
+    left = (np.arange(WIDTH) < WIDTH // 2)[:, None]
+    return sharp, [np.where(left, sharp, blurred), np.where(left, blurred, sharp)]
+
+
+@pytest.fixture
+def frames(tmp_path, scene):
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    for path, frame in zip(paths, scene[1], strict=True):
+        images.write(path, frame)
+    return paths
+
+
+def run(*words):
+    try:
+        cli.main(["fuse", *(str(word) for word in words)])
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+@pytest.mark.parametrize("method", ["gff", "gff-table3", "gfdf", "ifgd", "defocus"])
+def test_writes_what_the_library_computes(frames, tmp_path, method):
+    words = ["--no-map"] if method == "defocus" else []
+    assert run(*frames, "-o", tmp_path / "new" / "out.png", "--method", method, *words) == 0
+    expected = fusion.fuse([images.read(path).pixels for path in frames], method)
+    out = images.read(tmp_path / "new" / "out.png").pixels
+    np.testing.assert_array_equal(images.to_uint8(out), images.to_uint8(expected))
+
+
+def test_a_folder_stands_for_its_photos(frames, tmp_path):
+    (tmp_path / "stack").mkdir()
+    for frame in frames:
+        frame.rename(tmp_path / "stack" / frame.name)
+    assert run(tmp_path / "stack", "-o", tmp_path / "out.png", "--no-map") == 0
+    assert images.read(tmp_path / "out.png").pixels.shape == (HEIGHT, WIDTH, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["defocus", "paper"])
+def test_estimates_the_maps(frames, tmp_path, method, scene):
+    assert run(*frames, "-o", tmp_path / "out.png", "--method", method, "--step", 16) == 0
+    error = np.abs(images.read(tmp_path / "out.png").pixels - scene[0])
+    assert error.mean() < min(np.abs(frame - scene[0]).mean() for frame in scene[1])
+
+
+def test_16_bit_exif_and_profile_are_kept(tmp_path, scene):
+    exif = Image.Exif()
+    exif[271] = "A maker"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    first = images.Picture(scene[1][0] / 1.1, None, 16, exif.tobytes(), profile)
+    images.write(tmp_path / "a.tif", first)
+    images.write(tmp_path / "b.tif", scene[1][1] / 1.1, bits=16)
+    assert run(tmp_path / "a.tif", tmp_path / "b.tif", "-o", tmp_path / "out.tif", "--no-map") == 0
+    out = images.read(tmp_path / "out.tif")
+    assert out.bits == 16
+    assert np.abs(out.pixels * 255 - np.rint(out.pixels * 255)).max() > 0.3  # no 8 bit on the way
+    assert out.icc_profile == profile
+    kept = Image.Exif()
+    kept.load(out.exif)
+    assert kept[271] == "A maker"
+
+
+@pytest.mark.parametrize("hidden", [(1, 0, 0), (0, 1, 0)])
+def test_what_is_transparent_in_one_frame_comes_from_the_other(tmp_path, scene, hidden):
+    sharp, (left, right) = scene
+    alpha = np.ones((HEIGHT, WIDTH), np.float32)
+    alpha[:, :40] = 0  # of the frame that is sharp at the left
+    left = np.where(alpha[..., None] > 0, left, np.float32(hidden))
+    nowhere = alpha.copy()
+    nowhere[:, 20:] = 1  # of the other frame: less is hidden
+    images.write(tmp_path / "a.png", images.Picture(left, alpha))
+    images.write(tmp_path / "b.png", images.Picture(right, nowhere))
+    assert run(tmp_path / "a.png", tmp_path / "b.png", "-o", tmp_path / "out.png", "--no-map") == 0
+    out = images.read(tmp_path / "out.png")
+    np.testing.assert_array_equal(out.alpha, nowhere)
+    assert np.abs(out.pixels - right)[:, 25:35].max() < 0.01
+    assert np.abs(out.pixels - sharp)[:, 120:].max() < 0.01
+
+
+def test_a_stack_held_by_hand_is_aligned(tmp_path):
+    sharp = photos.load("motorcycle")[100:400, 200:600]
+    shift = np.float32([[1.006, 0.002, -7.4], [-0.002, 1.006, 4.3]])
+    far = cv2.warpAffine(sharp, shift, (400, 300), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
+    near, far = sharp.copy(), np.clip(far, 0, 1)
+    near[:, 200:] = cv2.GaussianBlur(near, (0, 0), 3)[:, 200:]
+    far[:, :200] = cv2.GaussianBlur(far, (0, 0), 3)[:, :200]
+    images.write(tmp_path / "near.png", near)
+    images.write(tmp_path / "far.png", far)
+    errors = []
+    for words in ([], ["--align"]):
+        assert run(tmp_path / "near.png", tmp_path / "far.png", "-o", tmp_path / "out.png", "--no-map", *words) == 0
+        errors.append(np.abs(images.read(tmp_path / "out.png").pixels - sharp)[20:-20, 20:-20].mean())
+    assert errors[1] < 0.4 * errors[0]
+    border = np.abs(images.read(tmp_path / "out.png").pixels - sharp)[:, -6:]
+    assert border.max() < 0.6  # the black beyond the frame is nowhere
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.png"], "two or more frames"),
+        (["a.png", "other.png"], "160x110 color, not 160x120 color"),
+        (["a.png", "gray.png"], "160x120 gray, not 160x120 color"),
+        (["a.png", "none.png"], "no such file"),
+        (["a.png", "cut.png"], "damaged or cut off"),
+        (["a.png", "b.png", "--method", "best"], "best"),
+        (["a.png", "b.png", "--method", "paper", "--no-map"], "--no-map"),
+        (["a.png", "b.png", "--step", "99"], "step of 1 to 32"),
+        (["a.png", "b.png", "--step", "0"], "step of 1 to 32"),
+        (["a.png", "b.png", "--model", "nowhere.keras"], "nowhere"),
+        (["a.png", "noise.png", "--align"], "Cannot align"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_write_nothing(frames, tmp_path, scene, capsys, monkeypatch, words, message):
+    images.write(tmp_path / "other.png", scene[0][:110])
+    images.write(tmp_path / "gray.png", images.to_gray(scene[0]))
+    images.write(tmp_path / "noise.png", np.random.default_rng(0).random(scene[0].shape))
+    (tmp_path / "cut.png").write_bytes((tmp_path / "b.png").read_bytes()[:9000])
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    assert run(*words, "-o", "new/out.png") == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_output_that_is_a_frame_is_refused(frames, tmp_path, capsys):
+    before = frames[0].read_bytes()
+    assert run(*frames, "-o", tmp_path) == 2
+    assert "one of the frames" in capsys.readouterr().err
+    assert frames[0].read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written_is_refused_first(frames, tmp_path, capsys):
+    assert run(*frames, "-o", frames[1] / "out.png") == 2
+    assert "no folder" in capsys.readouterr().err
+    assert run(*frames, "-o", tmp_path / "out.xyz", "--no-map") == 0
+    assert (tmp_path / "out.xyz.png").exists()
