@@ -7,7 +7,7 @@ killed run goes on as if nothing had happened.
 import functools
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
@@ -110,6 +110,33 @@ RECIPES = {
     "quick": Recipe(samples=19_200, **_SHORT),
 }
 """By profile. ``full`` is the paper's own recipe."""
+_SPECTRUM = {
+    "batch": 256,
+    "quiet_residuals": False,  # it has none
+    "augment": False,  # it puts each patch into a standard pose itself
+    "loss": "ordinal",
+    "noisy": 0.15,
+    "compressed": 0.15,
+}
+
+
+def recipe_for(network, profile):
+    """The recipe of a network: that of the profile, and for the book's own network what it needs besides.
+
+    Parameters
+    ----------
+    network : str
+        A key of `classifiers.NETWORKS`.
+    profile : {"quick", "local", "full"}
+
+    Returns
+    -------
+    Recipe
+    """
+    recipe = RECIPES[profile]
+    if network != "spectrum_net":
+        return recipe
+    return replace(recipe, **_SPECTRUM, samples=768_000) if profile == "local" else replace(recipe, **_SPECTRUM)
 
 
 def prepare(network, recipe, steps):
@@ -456,12 +483,15 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, progress=
     if empty := [name for name, count in description["patches"].items() if not count]:
         msg = f"No sharp patch is left for {' and '.join(empty)}: add photos, or split by patch."
         raise ValueError(msg)
-    model, history, seconds = train(network, data, run, RECIPES[profile], seed, progress)
+    recipe = recipe_for(network, profile)
+    if patches.READINGS[reading].bits != 8:
+        recipe = replace(recipe, noisy=0.0, compressed=0.0)  # which are about photo files
+    model, history, seconds = train(network, data, run, recipe, seed, progress)
     classifiers.save(model, run / "weights.keras")
     result = {
         "network": network,
         "reading_name": reading,
-        "recipe": asdict(RECIPES[profile]),
+        "recipe": asdict(recipe),
         "samples_seen": history[-1]["samples"],
         "history": history,
         # The shipped weights are tested, not those before rounding to float16.
