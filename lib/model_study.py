@@ -236,6 +236,7 @@ def ship(run, data, name):
     description = json.loads((data / "dataset.json").read_text())
     classifiers.save(keras.saving.load_model(run / state["model"]), paths.WEIGHTS / f"{name}.keras")
     model = classifiers.load(name)
+    photos = _photos_named(description["photos_of"]["test"])
     tests = {}
     for reading in (
         patches.READINGS["paper"],
@@ -244,7 +245,7 @@ def ship(run, data, name):
         patches.Reading("full", "patch", 8),
         patches.Reading("full", "image", 16),
     ):
-        tests[_label(reading)] = training.evaluate(model, samples_of(description["photos_of"]["test"], reading))
+        tests[_label(reading)] = training.evaluate(model, samples_of(photos, reading))
     result = {
         "network": settings["network"],
         "reading_name": "lens",
@@ -259,17 +260,25 @@ def ship(run, data, name):
     (paths.WEIGHTS / f"{name}.md").write_text(cards.card(name, records.read(path), tests))
 
 
-def samples_of(names, reading):
-    """The patches of some photos of the ``local`` profile, blurred as a reading says.
+def samples_of(photos, reading):
+    """The patches of photos, blurred as a reading says.
+
+    Parameters
+    ----------
+    photos : sequence of (H, W) uint8 ndarray
+    reading : patches.Reading
 
     Returns
     -------
     (N, 20, 32, 32) ndarray of ``reading.dtype``
     """
-    wanted = set(names)
-    photos = (gray for name, gray in profiles.training_photos("local") if name in wanted)
     mined = ((gray, patches.sharp_corners(gray)) for gray in photos)
     return np.concatenate([patches.blur_levels(gray, corners, reading) for gray, corners in mined if len(corners)])
+
+
+def _photos_named(names):
+    wanted = set(names)
+    return [gray for name, gray in profiles.training_photos("local") if name in wanted]
 
 
 def _brief(description):

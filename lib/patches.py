@@ -162,10 +162,27 @@ def to_gray_levels(gray):
     return np.rint(np.asarray(gray) * 255).astype(np.uint8)
 
 
-def sharp_corners(gray, threshold=SHARPNESS_THRESHOLD):
-    """Corners, (N, 2) int, of the patches of a (H, W) uint8 picture whose eq. 5 exceeds `threshold`."""
-    patches, corners = cut(gray)
-    return corners[sharpness(patches) > threshold]
+def sharp_corners(gray, threshold=SHARPNESS_THRESHOLD, stride=SIZE):
+    """Corners of the patches of a picture whose eq. 5 exceeds `threshold`.
+
+    Parameters
+    ----------
+    gray : (H, W) uint8 ndarray
+    threshold : float
+    stride : int
+        From one patch to the next, a divisor of 32; 32 leaves no overlap.
+
+    Returns
+    -------
+    (N, 2) int ndarray
+        Row and column of each patch's first pixel.
+    """
+    found = []
+    for row in range(0, SIZE, stride):
+        for column in range(0, SIZE, stride):
+            patches, corners = cut(gray[row:, column:])
+            found.append(corners[sharpness(patches) > threshold] + (row, column))
+    return np.concatenate(found)
 
 
 def split_by_photo(counts, fractions, seed):
@@ -214,7 +231,7 @@ def split_by_patch(counts, fractions, seed):
     return np.random.default_rng(seed).permutation(sets)
 
 
-def build(photos, folder, reading, fractions, split="photo", seed=0):
+def build(photos, folder, reading, fractions, split="photo", seed=0, train_stride=SIZE):
     """Mine a set of photos and write the data set to disk; memory holds one photo at a time.
 
     The folder appears when it is complete: ``train.npy``, ``validation.npy`` and ``test.npy``, each
@@ -233,6 +250,9 @@ def build(photos, folder, reading, fractions, split="photo", seed=0):
     split : {"photo", "patch"}
         Whether a photo may have patches in more than one set, as in the paper.
     seed : int
+    train_stride : int
+        From one training patch to the next; less than 32 lets them overlap and makes more of the same
+        photos. Needs the split by photo.
 
     Returns
     -------
@@ -248,15 +268,24 @@ def build(photos, folder, reading, fractions, split="photo", seed=0):
     if folder.exists():
         msg = f"Expected a new folder for the data set, but {folder} exists: remove it or name another."
         raise FileExistsError(msg)
-    mined = [(name, len(sharp_corners(gray))) for name, gray in photos()]
-    counts = np.array([count for _, count in mined])
+    mined = [
+        (name, [len(sharp_corners(gray, stride=stride)) for stride in (SIZE, train_stride)]) for name, gray in photos()
+    ]
+    counts, dense = np.array([each for _, each in mined]).reshape(-1, 2).T
     if not counts.sum():
         msg = f"None of the {len(mined)} photos has a patch with eq. 5 above {SHARPNESS_THRESHOLD:g}: use sharper ones."
         raise ValueError(msg)
+    strides = np.full(len(mined), SIZE)
     if split == "photo":
-        sets = np.repeat(split_by_photo(counts, fractions, seed), counts)
-    elif split == "patch":
+        set_of_photo = split_by_photo(counts, fractions, seed)
+        strides[set_of_photo == 0] = train_stride
+        counts = np.where(set_of_photo == 0, dense, counts)
+        sets = np.repeat(set_of_photo, counts)
+    elif split == "patch" and train_stride == SIZE:
         sets = split_by_patch(counts, fractions, seed)
+    elif split == "patch":
+        msg = "Expected split='photo' for training patches that overlap: else their pixels are in the test set too."
+        raise ValueError(msg)
     else:
         msg = f"Expected split to be 'photo' or 'patch', got {split!r}."
         raise ValueError(msg)
@@ -264,7 +293,7 @@ def build(photos, folder, reading, fractions, split="photo", seed=0):
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    _write_arrays(photos, partial, reading, sets)
+    _write_arrays(photos, partial, reading, sets, strides)
     photo_of_patch = np.repeat(np.arange(len(mined)), counts)
     description = {
         "reading": asdict(reading),
@@ -272,6 +301,7 @@ def build(photos, folder, reading, fractions, split="photo", seed=0):
         "split": split,
         "fractions": list(fractions),
         "seed": seed,
+        "train_stride": train_stride,
         "photos": len(mined),
         "patches": {name: int((sets == k).sum()) for k, name in enumerate(SPLITS)},
         "samples": {name: int((sets == k).sum()) * LEVELS for k, name in enumerate(SPLITS)},
@@ -284,7 +314,7 @@ def build(photos, folder, reading, fractions, split="photo", seed=0):
     return description
 
 
-def _write_arrays(photos, folder, reading, sets):
+def _write_arrays(photos, folder, reading, sets, strides):
     arrays = [
         np.lib.format.open_memmap(
             folder / f"{name}.npy", "w+", reading.dtype, (int((sets == k).sum()), LEVELS, SIZE, SIZE)
@@ -293,8 +323,8 @@ def _write_arrays(photos, folder, reading, sets):
     ]
     filled = [0, 0, 0]
     done = 0
-    for _, gray in photos():
-        corners = sharp_corners(gray)
+    for (_, gray), stride in zip(photos(), strides, strict=True):
+        corners = sharp_corners(gray, stride=int(stride))
         if not len(corners):
             continue
         levels = blur_levels(gray, corners, reading)
