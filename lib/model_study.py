@@ -135,7 +135,7 @@ def ablation(data, runs):
             model = _train(network, data, runs / str(number), recipe)
             rows.append(
                 {"change": label, "network": network, "changes": changes, "parameters": model.count_params()}
-                | {"macs": cost.macs(model), "scores": robustness_scores(model, validation)}
+                | {"samples": recipe.samples, "scores": robustness_scores(model, validation)}
             )
             click.echo(f"{label}: {rows[-1]['scores']['clean']['expected_mean_absolute_error']:.3f}")
     description = json.loads((data / "dataset.json").read_text())
