@@ -21,6 +21,8 @@ LEVELS = (2, 4, 6, 8, 10, 12, 14, 17)
 """Levels of blur for the sizes of the innovations."""
 SIGNED_LEVELS = (6, 12)
 """Levels of blur for the innovations with their signs, which tell the shapes of edges."""
+FLOOR = 0.01
+"""Variance added to each component, squared gray levels, so that few or unrounded samples will do."""
 DEGREE = 20
 """Highest total degree of a component that has innovations; the finer ones are nearly independent."""
 
@@ -163,6 +165,7 @@ def _whitening(samples, rounds=5):
     weights = 1 / (samples**2).mean(1)
     for _ in range(rounds):
         covariance = (samples * weights[:, None]).T @ samples / len(samples)
+        covariance += FLOOR * weights.mean() * np.eye(len(covariance))
         factor = np.linalg.cholesky(covariance)
         weights = 1 / (np.linalg.solve(factor, samples.T) ** 2).mean(0)
     # 1 is the size for a sample of medium contrast.
