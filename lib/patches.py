@@ -168,10 +168,27 @@ def to_gray_levels(gray):
     return np.rint(np.asarray(gray) * 255).astype(np.uint8)
 
 
-def sharp_corners(gray, threshold=SHARPNESS_THRESHOLD):
-    """Corners, (N, 2) int, of the patches of a (H, W) uint8 picture whose eq. 5 exceeds `threshold`."""
-    patches, corners = cut(gray)
-    return corners[sharpness(patches) > threshold]
+def sharp_corners(gray, threshold=SHARPNESS_THRESHOLD, stride=SIZE):
+    """Corners of the patches of a picture whose eq. 5 exceeds `threshold`.
+
+    Parameters
+    ----------
+    gray : (H, W) uint8 ndarray
+    threshold : float
+    stride : int
+        From one patch to the next, a divisor of 32; 32 leaves no overlap.
+
+    Returns
+    -------
+    (N, 2) int ndarray
+        Row and column of each patch's first pixel.
+    """
+    found = []
+    for row in range(0, SIZE, stride):
+        for column in range(0, SIZE, stride):
+            patches, corners = cut(gray[row:, column:])
+            found.append(corners[sharpness(patches) > threshold] + (row, column))
+    return np.concatenate(found)
 
 
 def split_by_photo(counts, fractions, seed):
@@ -220,7 +237,17 @@ def split_by_patch(counts, fractions, seed):
     return np.random.default_rng(seed).permutation(sets)
 
 
-def build(photos, folder, reading, fractions, split="photo", seed=0, threshold=SHARPNESS_THRESHOLD, only=SPLITS):
+def build(
+    photos,
+    folder,
+    reading,
+    fractions,
+    split="photo",
+    seed=0,
+    threshold=SHARPNESS_THRESHOLD,
+    only=SPLITS,
+    train_stride=SIZE,
+):
     """Mine a set of photos and write the data set to disk; memory holds one photo at a time.
 
     The folder appears when it is complete: ``train.npy``, ``validation.npy`` and ``test.npy``, each
@@ -244,6 +271,9 @@ def build(photos, folder, reading, fractions, split="photo", seed=0, threshold=S
         Of eq. 5; the paper's by default.
     only : sequence of str
         The sets that are written, of `SPLITS`.
+    train_stride : int
+        From one training patch to the next; less than 32 lets them overlap and makes more of the same
+        photos. Needs the split by photo.
 
     Returns
     -------
@@ -259,15 +289,25 @@ def build(photos, folder, reading, fractions, split="photo", seed=0, threshold=S
     if folder.exists():
         msg = f"Expected a new folder for the data set, but {folder} exists: remove it or name another."
         raise FileExistsError(msg)
-    mined = [(name, len(sharp_corners(gray, threshold))) for name, gray in photos()]
-    counts = np.array([count for _, count in mined])
+    mined = [
+        (name, [len(sharp_corners(gray, threshold, stride)) for stride in (SIZE, train_stride)])
+        for name, gray in photos()
+    ]
+    counts, dense = np.array([each for _, each in mined]).reshape(-1, 2).T
     if not counts.sum():
         msg = f"None of the {len(mined)} photos has a patch with eq. 5 above {threshold:g}: use sharper ones."
         raise ValueError(msg)
+    strides = np.full(len(mined), SIZE)
     if split == "photo":
-        sets = np.repeat(split_by_photo(counts, fractions, seed), counts)
-    elif split == "patch":
+        set_of_photo = split_by_photo(counts, fractions, seed)
+        strides[set_of_photo == 0] = train_stride
+        counts = np.where(set_of_photo == 0, dense, counts)
+        sets = np.repeat(set_of_photo, counts)
+    elif split == "patch" and train_stride == SIZE:
         sets = split_by_patch(counts, fractions, seed)
+    elif split == "patch":
+        msg = "Expected split='photo' for training patches that overlap: else their pixels are in the test set too."
+        raise ValueError(msg)
     else:
         msg = f"Expected split to be 'photo' or 'patch', got {split!r}."
         raise ValueError(msg)
@@ -275,7 +315,7 @@ def build(photos, folder, reading, fractions, split="photo", seed=0, threshold=S
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    _write_arrays(photos, partial, reading, sets, threshold, only)
+    _write_arrays(photos, partial, reading, sets, threshold, only, strides)
     photo_of_patch = np.repeat(np.arange(len(mined)), counts)
     description = {
         "reading": asdict(reading),
@@ -283,6 +323,7 @@ def build(photos, folder, reading, fractions, split="photo", seed=0, threshold=S
         "split": split,
         "fractions": list(fractions),
         "seed": seed,
+        "train_stride": train_stride,
         "photos": len(mined),
         "patches": {name: int((sets == k).sum()) for k, name in enumerate(SPLITS)},
         "samples": {name: int((sets == k).sum()) * LEVELS for k, name in enumerate(SPLITS)},
@@ -295,7 +336,7 @@ def build(photos, folder, reading, fractions, split="photo", seed=0, threshold=S
     return description
 
 
-def _write_arrays(photos, folder, reading, sets, threshold, only):
+def _write_arrays(photos, folder, reading, sets, threshold, only, strides):
     sizes = {k: int((sets == k).sum()) for k, name in enumerate(SPLITS) if name in only}
     arrays = {
         k: np.lib.format.open_memmap(folder / f"{SPLITS[k]}.npy", "w+", reading.dtype, (size, LEVELS, SIZE, SIZE))
@@ -303,8 +344,8 @@ def _write_arrays(photos, folder, reading, sets, threshold, only):
     }
     filled = dict.fromkeys(arrays, 0)
     done = 0
-    for _, gray in photos():
-        corners = sharp_corners(gray, threshold)
+    for (_, gray), stride in zip(photos(), strides, strict=True):
+        corners = sharp_corners(gray, threshold, int(stride))
         mine = sets[done : done + len(corners)]
         done += len(corners)
         if not np.isin(mine, list(arrays)).any():

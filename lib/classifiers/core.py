@@ -8,10 +8,23 @@ import numpy as np
 from keras import layers
 
 from lib import patches, paths
+from lib.classifiers.densenet121 import densenet121
+from lib.classifiers.efficientnet_b0 import efficientnet_b0
 from lib.classifiers.mobilenet_v2 import mobilenet_v2
+from lib.classifiers.nasnet_mobile import nasnet_mobile
+from lib.classifiers.shufflenet_v2 import shufflenet_v2
+from lib.classifiers.spectrum_net import spectrum_net
 
-NETWORKS = {"mobilenet_v2": mobilenet_v2}
-"""Builder of each network, by name."""
+TABLE_2 = {
+    "mobilenet_v2": mobilenet_v2,
+    "efficientnet_b0": efficientnet_b0,
+    "nasnet_mobile": nasnet_mobile,
+    "densenet121": densenet121,
+    "shufflenet_v2": shufflenet_v2,
+}
+"""The networks of the paper's Table 2, in its order."""
+NETWORKS = TABLE_2 | {"spectrum_net": spectrum_net}
+"""Builder of each network, by name: those of Table 2 and the book's own."""
 
 
 class ModelError(ValueError):

@@ -21,8 +21,8 @@ from lib.estimators._method import Method
 
 # What needs TensorFlow is imported where it is used.
 
-FALLBACK = "mobilenet_v2-lens"
-"""The network that is taken by default where none whose name ends in "-best" is shipped."""
+NETWORK = "mobilenet_v2-lens"
+"""The network that is taken by default."""
 FINE, COARSE = 4.0, 8.0
 """Up to the first sigma the larger of two octaves counts, from the second on the smaller; in its pixels."""
 NOISE = 0.004
@@ -54,15 +54,15 @@ METHOD = Method(
 """The variants are the paper's: one for each network, a single octave, the paper's refinement."""
 
 
-def estimate(image, network=None, step=8, labels="expected", octaves=2, refinement="spread"):
+def estimate(image, network=NETWORK, step=8, labels="expected", octaves=2, refinement="spread"):
     """Estimate the defocus map of a photo by classifying its patches (Galetto and Deng 2021).
 
     Parameters
     ----------
     image : (H, W[, 3]) float32 ndarray
         In [0, 1].
-    network : str or path, optional
-        A shipped classifier or a ``.keras`` file; by default the one whose name ends in "-best", or else `FALLBACK`.
+    network : str or path
+        A shipped classifier or a ``.keras`` file.
     step : int
         From one window to the next, pixels of the photo.
     labels : {"hard", "expected"}
@@ -94,8 +94,6 @@ def estimate(image, network=None, step=8, labels="expected", octaves=2, refineme
     if octaves not in (1, 2):
         msg = f"Expected octaves to be 1 or 2, got {octaves!r}."
         raise ValueError(msg)
-    if network is None:
-        network = next((name for name in shipped() if name.endswith("-best")), FALLBACK)
     gray = images.to_gray(images.check_image(image))
 
     def classify(gray, step):

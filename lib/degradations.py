@@ -1,0 +1,53 @@
+"""What may happen to a photo after the lens: sensor noise and JPEG compression of 8-bit gray patches."""
+
+import cv2
+import numpy as np
+
+
+def add_noise(patches, sigma, rng):
+    """Add Gaussian noise, then round to 8 bits again.
+
+    Parameters
+    ----------
+    patches : (..., H, W) uint8 ndarray
+    sigma : float
+        Standard deviation, gray levels of 0..255.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of the same shape, uint8
+    """
+    _check(patches)
+    noise = rng.standard_normal(patches.shape, np.float32) * np.float32(sigma)
+    return np.rint(np.clip(patches + noise, 0, 255)).astype(np.uint8)
+
+
+def compress(patches, quality):
+    """Compress as JPEG and open again.
+
+    JPEG works on blocks of 8x8 pixels that know nothing of each other. So where the corner of a patch is a
+    multiple of 8 pixels, compressing the patch is the same as compressing the gray photo and cutting the patch out.
+
+    Parameters
+    ----------
+    patches : (..., H, W) uint8 ndarray
+    quality : int
+        1 to 100.
+
+    Returns
+    -------
+    ndarray of the same shape, uint8
+    """
+    _check(patches)
+    out = np.empty_like(patches)
+    for place in np.ndindex(patches.shape[:-2]):
+        _, file = cv2.imencode(".jpg", patches[place], (cv2.IMWRITE_JPEG_QUALITY, quality))
+        out[place] = cv2.imdecode(file, cv2.IMREAD_GRAYSCALE)
+    return out
+
+
+def _check(patches):
+    if patches.dtype != np.uint8:
+        msg = f"Expected patches of 8 bits, as a photo file has them, got {patches.dtype}."
+        raise ValueError(msg)
