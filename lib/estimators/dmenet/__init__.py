@@ -1,0 +1,85 @@
+"""DMENet (Lee et al. 2019): a network that maps a whole photo to its defocus, trained on rendered scenes.
+
+The authors' weights are not shipped: `load_official` opens them where a user has the file. The networks of this
+folder's `shipped` are smaller ones with the same architecture, trained here by `lib.estimators.dmenet.training`.
+"""
+
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lib import images
+from lib.estimators.dmenet.network import STRIDE, build, load, save, shipped, to_sigma
+from lib.estimators.dmenet.official import load_official
+
+__all__ = ["build", "estimate", "load", "load_official", "save", "shipped", "to_sigma"]
+
+TILE = 512
+"""Side of the part of a photo that is kept of one pass of the network, pixels."""
+MARGIN = 64
+"""Pixels around it that the network sees too."""
+
+
+def estimate(image, model="dmenet-compact", progress=None):
+    """Estimate how blurred each pixel of a photo is with DMENet.
+
+    Photos larger than a tile are mapped tile by tile, each with a margin, so that the memory does not grow.
+
+    Parameters
+    ----------
+    image : (H, W[, 3]) float32 ndarray
+        In [0, 1]; any size.
+    model : keras.Model or str
+        From `load` or `load_official`, or a name that `load` knows.
+    progress : callable, optional
+        Called after every tile with (tiles done, tiles in all).
+
+    Returns
+    -------
+    (H, W) float32 ndarray
+        Sigma in pixels, 0 to 7: blur beyond that reads as 7.
+
+    Raises
+    ------
+    ValueError
+        The image is no image, or the model is unknown.
+
+    Examples
+    --------
+    >>> estimate(np.zeros((40, 50), np.float32), build(width=1 / 16)).shape
+    (40, 50)
+    """
+    image = images.check_image(image)
+    height, width = image.shape[:2]
+    rgb = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    rgb = np.pad(rgb, ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0)), "symmetric")
+    predict = _compiled(_named(model) if isinstance(model, str) else model)
+    blur = np.empty(rgb.shape[:2], np.float32)
+    corners = [(top, left) for top in range(0, len(rgb), TILE) for left in range(0, rgb.shape[1], TILE)]
+    for done, corner in enumerate(corners, 1):
+        seen, kept, inside = zip(*map(_spans, corner, blur.shape), strict=True)
+        blur[kept] = predict(tf.constant(rgb[seen][None])).numpy()[0, ..., 0][inside]
+        if progress:
+            progress(done, len(corners))
+    return to_sigma(blur[:height, :width]).astype(np.float32)
+
+
+def _spans(start, length):
+    """Along one side: what the network sees for the tile at `start`, what is kept, and that counted within the seen."""
+    first, last = max(start - MARGIN, 0), min(start + TILE + MARGIN, length)
+    stop = min(start + TILE, length)
+    return slice(first, last), slice(start, stop), slice(start - first, stop - first)
+
+
+_named = functools.cache(load)
+
+
+def _compiled(model):
+    """The network without its auxiliary maps, as one traced function for any size; kept with the model."""
+    if not hasattr(model, "dmenet_predict"):
+        signature = [tf.TensorSpec((None, None, None, 3), tf.float32)]
+        main = keras.Model(model.input, model.outputs[0])
+        model.dmenet_predict = tf.function(lambda batch: main(batch, training=False), input_signature=signature)
+    return model.dmenet_predict
