@@ -17,7 +17,7 @@ def picture(height, width, seed=0):
 def tiny():
     """A narrow network with random weights whose batch normalization follows one picture, so that its map varies."""
     keras.utils.set_random_seed(0)
-    model = dmenet.build(WIDTH, peak=4)
+    model = network.build(WIDTH, peak=4)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0
@@ -30,7 +30,7 @@ def tiny():
 
 @pytest.fixture(scope="module")
 def full():
-    return dmenet.build()
+    return network.build()
 
 
 def test_the_encoder_is_vgg19(full):
@@ -151,8 +151,8 @@ def test_estimate_refuses_what_is_no_image(tiny):
 
 
 def test_saving_keeps_the_network_in_half_precision(tiny, tmp_path):
-    dmenet.save(tiny, tmp_path / "small.keras")
-    loaded = dmenet.load(tmp_path / "small.keras")
+    network.save(tiny, tmp_path / "small.keras")
+    loaded = network.load(tmp_path / "small.keras")
     assert network.settings(loaded) == (WIDTH, 4)
     for ours, theirs in zip(tiny.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(np.float32(np.float16(ours)), theirs)
@@ -160,16 +160,16 @@ def test_saving_keeps_the_network_in_half_precision(tiny, tmp_path):
 
 
 def test_loading_says_what_is_wrong(tmp_path):
-    with pytest.raises(ModelError, match="Unknown DMENet 'dmenet': expected one of .* or the path of"):
-        dmenet.load("dmenet")
+    with pytest.raises(ModelError, match=r"Unknown DMENet 'dmenet': expected one of .* or the path of"):
+        network.load("dmenet")
     broken = tmp_path / "broken.keras"
     broken.write_bytes(b"no zip")
     with pytest.raises(ModelError, match="cannot be read as a DMENet"):
-        dmenet.load(broken)
+        network.load(broken)
     other = tmp_path / "other.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]).save(other)
     with pytest.raises(ModelError, match="cannot be read as a DMENet"):
-        dmenet.load(other)
+        network.load(other)
 
 
 @pytest.mark.parametrize("name", ["dmenet-compact", "dmenet-compact-adapted"])
@@ -221,11 +221,12 @@ def test_names_are_those_of_the_authors_graph(full):
 
 
 def test_the_importer_puts_every_array_in_its_place(tmp_path, monkeypatch):
-    narrow = dmenet.build(WIDTH)
+    narrow = network.build(WIDTH)
     arrays = variables(narrow) | {"discriminator/feature/h0/c1/W_conv2d:0": np.zeros(3, np.float32)}
     np.savez(tmp_path / "DMENet_BDCS.npz", **arrays)
-    monkeypatch.setattr(network, "build", lambda: dmenet.build(WIDTH))
-    model = dmenet.load_official(tmp_path / "DMENet_BDCS.npz")
+    build = network.build
+    monkeypatch.setattr(network, "build", lambda: build(WIDTH))
+    model = official.load(tmp_path / "DMENet_BDCS.npz")
     first, last = model.get_layer("conv1_1").kernel, model.get_layer("uf-c3").kernel
     stored = arrays["main_net/defocus_net/encoder/conv1_1/W_conv2d:0"]
     np.testing.assert_array_equal(np.asarray(first), stored[:, :, ::-1])  # B, G, R to R, G, B
@@ -245,7 +246,7 @@ def test_the_importer_puts_every_array_in_its_place(tmp_path, monkeypatch):
     ],
 )
 def test_the_importer_refuses_other_arrays(change, message):
-    narrow = dmenet.build(WIDTH)
+    narrow = network.build(WIDTH)
     arrays = variables(narrow)
     change(arrays, "main_net/defocus_net/decoder/u2/c2/W_conv2d:0")
     with pytest.raises(ModelError, match=message) as refused:
@@ -262,4 +263,4 @@ def test_the_importer_refuses_what_is_no_archive(tmp_path):
         elif content is not None:
             np.save(path, content)
         with pytest.raises(ModelError, match=f"Cannot read .*{name}.*DMENet_BDCS.npz of the authors"):
-            dmenet.load_official(path)
+            official.load(path)

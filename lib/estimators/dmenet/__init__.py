@@ -1,21 +1,23 @@
 """DMENet (Lee et al. 2019): a network that maps a whole photo to its defocus, trained on rendered scenes.
 
-The authors' weights are not shipped: `load_official` opens them where a user has the file. The networks of this
-folder's `shipped` are smaller ones with the same architecture, trained here by `lib.estimators.dmenet.training`.
+The authors' weights are not shipped: `official.load` opens them where a user has the file. The networks of
+``data/weights/dmenet`` have the same architecture, a quarter as wide, and were trained here by `training`.
 """
 
 import functools
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from lib import images
-from lib.estimators.dmenet.network import STRIDE, build, load, save, shipped, to_sigma
-from lib.estimators.dmenet.official import load_official
+from lib.estimators._method import Method
 
-__all__ = ["build", "estimate", "load", "load_official", "save", "shipped", "to_sigma"]
+# What needs TensorFlow is imported where it is used: the registry lists this method at once.
 
+METHOD = Method(
+    "DMENet, compact, trained here", variants={"dmenet-compact-adapted": {"model": "dmenet-compact-adapted"}}
+)
+STRIDE = 16
+"""Sides of what the network sees are multiples of it: its encoder halves four times."""
 TILE = 512
 """Side of the part of a photo that is kept of one pass of the network, pixels."""
 MARGIN = 64
@@ -31,8 +33,9 @@ def estimate(image, model="dmenet-compact", progress=None):
     ----------
     image : (H, W[, 3]) float32 ndarray
         In [0, 1]; any size.
-    model : keras.Model or str
-        From `load` or `load_official`, or a name that `load` knows.
+    model : str, path or keras.Model
+        A shipped network, "dmenet-compact" or "dmenet-compact-adapted" (to real photos), a ``.keras`` file, the
+        authors' ``DMENet_BDCS.npz``, or what `network.load` or `official.load` returned.
     progress : callable, optional
         Called after every tile with (tiles done, tiles in all).
 
@@ -44,26 +47,32 @@ def estimate(image, model="dmenet-compact", progress=None):
     Raises
     ------
     ValueError
-        The image is no image, or the model is unknown.
+        The image is no image, or the model is unknown or cannot be read.
+
+    References
+    ----------
+    Lee, Lee, Cho and Lee, "Deep defocus map estimation using domain adaptation", CVPR 2019.
 
     Examples
     --------
-    >>> estimate(np.zeros((40, 50), np.float32), build(width=1 / 16)).shape
+    >>> estimate(np.zeros((40, 50), np.float32)).shape
     (40, 50)
     """
+    from lib.estimators.dmenet import network
+
     image = images.check_image(image)
     height, width = image.shape[:2]
     rgb = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     rgb = np.pad(rgb, ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0)), "symmetric")
-    predict = _compiled(_named(model) if isinstance(model, str) else model)
+    predict = _compiled(model if hasattr(model, "predict") else _load(str(model)))
     blur = np.empty(rgb.shape[:2], np.float32)
     corners = [(top, left) for top in range(0, len(rgb), TILE) for left in range(0, rgb.shape[1], TILE)]
     for done, corner in enumerate(corners, 1):
         seen, kept, inside = zip(*map(_spans, corner, blur.shape), strict=True)
-        blur[kept] = predict(tf.constant(rgb[seen][None])).numpy()[0, ..., 0][inside]
+        blur[kept] = predict(rgb[seen][None]).numpy()[0, ..., 0][inside]
         if progress:
             progress(done, len(corners))
-    return to_sigma(blur[:height, :width]).astype(np.float32)
+    return network.to_sigma(blur[:height, :width]).astype(np.float32)
 
 
 def _spans(start, length):
@@ -73,11 +82,18 @@ def _spans(start, length):
     return slice(first, last), slice(start, stop), slice(start - first, stop - first)
 
 
-_named = functools.cache(load)
+@functools.cache
+def _load(name):
+    from lib.estimators.dmenet import network, official
+
+    return official.load(name) if name.endswith(".npz") else network.load(name)
 
 
 def _compiled(model):
     """The network without its auxiliary maps, as one traced function for any size; kept with the model."""
+    import keras
+    import tensorflow as tf
+
     if not hasattr(model, "dmenet_predict"):
         signature = [tf.TensorSpec((None, None, None, 3), tf.float32)]
         main = keras.Model(model.input, model.outputs[0])

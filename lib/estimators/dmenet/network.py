@@ -13,8 +13,6 @@ from lib.classifiers import ModelError
 
 WEIGHTS = paths.WEIGHTS / "dmenet"
 """Folder of the shipped networks."""
-STRIDE = 16
-"""Sides of the input are multiples of it: the encoder halves four times."""
 GREATEST_COC = 15
 """Diameter of the circle of confusion, pixels, where the map is 1."""
 VGG_MEAN = (123.68, 116.779, 103.939)
@@ -47,7 +45,7 @@ def build(width=1.0, peak=255.0):
     Returns
     -------
     keras.Model
-        (N, H, W, 3) RGB in [0, 1], H and W multiples of `STRIDE`, to a list of (N, h, w, 1) maps in (0, 1): the map at
+        (N, H, W, 3) RGB in [0, 1], H and W multiples of 16, to a list of (N, h, w, 1) maps in (0, 1): the map at
         full size, then the decoder's auxiliary ones at 1/16, 1/8, 1/4, 1/2 and full size. `to_sigma` reads them.
 
     References

@@ -17,7 +17,7 @@ SCOPE = "main_net/defocus_net"
 WAY_OUT = "expected DMENet_BDCS.npz of the authors' release, github.com/codeslake/DMENet; or use 'dmenet-compact'"
 
 
-def load_official(path):
+def load(path):
     """Open the authors' network.
 
     Parameters

@@ -18,6 +18,7 @@ import tensorflow as tf
 from lib import images, paths, records
 from lib.classifiers import fast_layers
 from lib.estimators.dmenet import adaptation, network, scenes
+from lib.estimators.dmenet.card import card
 
 CHECKPOINT_SECONDS = 180
 MOMENTUM = 0.99
@@ -322,7 +323,8 @@ def evaluate(model, pool, seed=0, noise=0.01):
 def main(adapt, minutes, steps, rate, count, seed, output):
     """Train dmenet-compact, or adapt it; a killed run goes on where it stopped.
 
-    The folder of the run gets NAME.keras and, while it runs, a checkpoint; data/results/local gets the record.
+    The folder of the run gets NAME.keras, its card NAME.md and, while it runs, a checkpoint; data/results/local gets
+    the record.
     """
     name = "dmenet-compact-adapted" if adapt else "dmenet-compact"
     output = output or paths.ROOT / "runs" / "dmenet" / name
@@ -354,6 +356,7 @@ def main(adapt, minutes, steps, rate, count, seed, output):
     }
     target = paths.RESULTS / "local" / f"train_{name}.json"
     records.write(target, result, profile="local", data=data, seed=seed, seconds=seconds)
+    (output / f"{name}.md").write_text(card(records.read(target)))
     click.echo(f"{output / name}.keras: {result['test']}")
 
 
