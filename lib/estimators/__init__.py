@@ -1,0 +1,105 @@
+"""The estimators that section 4 compares: each a module of this package with ``estimate(image, ...)`` -> (H, W) map.
+
+A new method joins by adding one file, ``lib/estimators/NAME.py`` (or a folder), with a function `estimate` and, to say
+what its map means, a constant ``METHOD``, a `Method`; without it the map counts as sigma in pixels. Files whose names
+begin with an underscore are helpers.
+"""
+
+import functools
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import Callable
+
+from lib.estimators._method import Method
+
+__all__ = ["Estimator", "Method", "get", "names"]
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """An entry of the registry: call it with a photo.
+
+    Attributes
+    ----------
+    name : str
+    estimate : callable
+        ``estimate(image)`` with the options of this entry.
+    method : Method
+        Title, unit and direction of its map.
+    """
+
+    name: str
+    estimate: Callable
+    method: Method
+
+    def __call__(self, image, **options):
+        """The (H, W) float32 map of a photo."""
+        return self.estimate(image, **options)
+
+    def blur(self, values):
+        """The map with its sign such that larger means more blur: sigma, or a score that may be negative."""
+        return values if self.method.blurrier == "larger" else -values
+
+
+def names(variants=False):
+    """Names of the estimators.
+
+    Parameters
+    ----------
+    variants : bool
+        Whether to list the variants of each too: parameter sets of the paper's figures, networks.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> {"entropy", "fdm", "zhuo_sim"} <= set(names())
+    True
+    """
+    found = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+    if variants:
+        found += [variant for name in found for variant in _method(name).variants]
+    return found
+
+
+@functools.cache
+def get(name):
+    """An estimator by its name or that of a variant.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Estimator
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> get("lbp").method.blurrier
+    'smaller'
+    """
+    for module in names():
+        method = _method(module)
+        if name == module or name in method.variants:
+            options = method.variants.get(name, {})
+            estimate = functools.partial(_module(module).estimate, **options)
+            return Estimator(name, estimate, method)
+    msg = f"Unknown estimator {name!r}: expected one of {', '.join(names(variants=True))}."
+    raise ValueError(msg)
+
+
+def _module(name):
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def _method(name):
+    return getattr(_module(name), "METHOD", Method(title=name))

@@ -1,0 +1,100 @@
+"""Filling in a map that is known at some pixels, along the colors of the photo (Levin, Lischinski and Weiss 2008)."""
+
+import cv2
+import numpy as np
+import pymatting
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+DIRECT = 20_000
+"""Up to so many pixels the equations are solved by elimination, beyond by conjugate gradients."""
+WINDOW = 9
+"""Pixels of the Laplacian's windows."""
+
+
+def interpolate(values, known, image, weight, epsilon, rtol=1e-5):
+    """Solve ``(L + weight * D) x = weight * D * values``: a map near `values` where known, smooth along the colors.
+
+    L is the matting Laplacian of windows of 3x3 pixels, D the diagonal matrix of `known`.
+
+    Parameters
+    ----------
+    values : (H, W) ndarray
+        Read where known.
+    known : (H, W) bool ndarray
+    image : (H, W) or (H, W, 3) ndarray
+        In [0, 1].
+    weight : float
+        lambda, how far the known values are believed.
+    epsilon : float
+        Added to the variances of the colors in a window.
+    rtol : float
+        Where conjugate gradients stop, relative to the right-hand side.
+
+    Returns
+    -------
+    (H, W) float32 ndarray
+        Zero when nothing is known.
+    """
+    if not known.any():
+        return np.zeros(known.shape, np.float32)
+    confidence = weight * known.ravel().astype(np.float64)
+    right = confidence * np.where(known, values, 0).ravel()
+    equations = (laplacian(image, epsilon) + sparse.diags(confidence)).tocsc()
+    if known.size <= DIRECT:
+        x = splu(equations, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
+    else:
+        start = np.full(known.size, values[known].mean(), np.float64)
+        multigrid = pymatting.vcycle(equations, known.shape)
+        x = pymatting.cg(equations, right, x0=start, M=multigrid, rtol=rtol, maxiter=2000)
+    return x.reshape(known.shape).astype(np.float32)
+
+
+def laplacian(image, epsilon):
+    """The matting Laplacian of a picture, sparse (H W, H W).
+
+    It does not change when the colors are rotated. Their principal axes are used, since along them PyMatting's
+    inverse of the 3x3 covariances, by determinants, keeps its digits where a photo has hardly any color.
+    """
+    colors = np.atleast_3d(image).astype(np.float64)
+    colors = np.broadcast_to(colors, (*colors.shape[:2], 3)).reshape(-1, 3)
+    centered = colors - colors.mean(axis=0)
+    axes = np.linalg.eigh(centered.T @ centered)[1]
+    rotated = np.ascontiguousarray((centered @ axes).reshape(*np.shape(image)[:2], 3))
+    return pymatting.cf_laplacian(rotated, WINDOW * epsilon)
+
+
+def upsample(x, image, larger, epsilon):
+    """Carry a map to a larger version of the photo that it belongs to (Levin et al.).
+
+    In each 3x3 window the map is fitted as a linear function of the colors; the functions are enlarged instead of the
+    map and applied to the larger photo.
+
+    Parameters
+    ----------
+    x : (h, w) float32 ndarray
+    image : (h, w[, 3]) float32 ndarray
+    larger : (H, W[, 3]) float32 ndarray
+    epsilon : float
+        Added to the variances of the colors in a window.
+
+    Returns
+    -------
+    (H, W) float32 ndarray
+    """
+
+    def mean(values):
+        return cv2.blur(values, (3, 3), borderType=cv2.BORDER_REFLECT)
+
+    colors = np.atleast_3d(image).astype(np.float64)
+    values = x.astype(np.float64)
+    mean_color, mean_value = np.atleast_3d(mean(colors)), mean(values)
+    products = np.einsum("yxi,yxj->yxij", colors, colors).reshape(*x.shape, -1)
+    variance = mean(products).reshape(*x.shape, *[colors.shape[2]] * 2)
+    variance -= np.einsum("yxi,yxj->yxij", mean_color, mean_color)
+    covariance = np.atleast_3d(mean(colors * values[..., None])) - mean_color * mean_value[..., None]
+    slope = np.linalg.solve(variance + epsilon * np.eye(colors.shape[2]), covariance[..., None])[..., 0]
+    offset = mean_value - (slope * mean_color).sum(axis=2)
+    slope, offset = mean(slope), mean(offset)
+    functions = cv2.resize(np.dstack([slope, offset]).astype(np.float32), larger.shape[1::-1])
+    return (functions[..., :-1] * np.atleast_3d(larger)).sum(axis=2) + functions[..., -1]

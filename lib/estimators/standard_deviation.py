@@ -1,0 +1,61 @@
+"""Standard deviation of the gray levels around each pixel: blur lowers it, and so does a lack of contrast."""
+
+import cv2
+import numpy as np
+
+from lib import images
+from lib.estimators._method import Method
+
+METHOD = Method(title="standard deviation", unit="score", blurrier="smaller")
+
+
+def estimate(image, size=16):
+    """Measure the standard deviation in the window around each pixel (section 4.1).
+
+    Parameters
+    ----------
+    image : (H, W[, 3]) float32 ndarray
+        In [0, 1].
+    size : int
+        Side of the window, pixels.
+
+    Returns
+    -------
+    (H, W) float32 ndarray
+        A score: gray levels, 0 to 127.5; *small* is blurred.
+
+    Raises
+    ------
+    ValueError
+        If the image is no image.
+
+    Examples
+    --------
+    >>> halves = np.zeros((40, 40), np.float32)
+    >>> halves[:, 20:] = 1
+    >>> print(f"{estimate(halves)[20, 20]:.1f} at the border, {estimate(halves)[20, 5]:.1f} inside")
+    127.5 at the border, 0.0 inside
+    """
+    gray = 255 * images.to_gray(images.check_image(image)).astype(np.float64)
+    return np.sqrt(window_variance(gray, size)).astype(np.float32)
+
+
+def window_variance(values, size):
+    """Variance in the window of `size` x `size` pixels around each pixel, borders mirrored.
+
+    Parameters
+    ----------
+    values : (H, W) float64 ndarray
+    size : int
+
+    Returns
+    -------
+    (H, W) float64 ndarray
+        Not negative.
+    """
+    values = values - values.mean()  # the difference of squares below loses fewer digits
+
+    def mean(x):
+        return cv2.blur(x, (size, size), borderType=cv2.BORDER_REFLECT)
+
+    return np.maximum(mean(values**2) - mean(values) ** 2, 0)
