@@ -124,6 +124,7 @@ def shallow(monkeypatch):
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(shallow, pool, tmp_path, monkeypatch):
     whole, history, _ = training.train(tmp_path / "whole", pool, RECIPE)
     assert history[-1]["step"] == 3
@@ -144,6 +145,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(shallow, pool, tmp
         training.train(tmp_path / "parts", pool, RECIPE, seed=1)
 
 
+@pytest.mark.slow
 def test_adapting_changes_the_network_and_spares_the_one_it_starts_from(shallow, pool, tmp_path):
     start = network.build(RECIPE.width, RECIPE.peak)
     before = start.get_weights()

@@ -4,6 +4,7 @@
 of the seed and the step alone, and a checkpoint holds the optimizers too; so a killed run goes on where it stopped.
 """
 
+import functools
 import json
 import os
 import time
@@ -20,14 +21,14 @@ from lib.classifiers import fast_layers
 from lib.estimators.dmenet import adaptation, network, scenes
 from lib.estimators.dmenet.card import card
 
-CHECKPOINT_SECONDS = 180
+CHECKPOINT_SECONDS = 240
 MOMENTUM = 0.99
 """Of batch normalization's moving averages; the authors' 0.9 would follow the last few batches alone."""
 NOISE = 0.02
 """Greatest deviation of the noise added to a picture."""
 GRAY = 0.15
 """Share of pictures that are turned gray."""
-WATCHED = 32
+WATCHED = 16
 """Test scenes that are looked at during the training; nothing is chosen by them."""
 
 
@@ -45,8 +46,8 @@ class Recipe:
         Of Adam after a rise over the first twentieth; then half a cosine down to 0.
     steps : int
     minutes : float
-        The training ends with the last step or with this much time, whichever comes first: the learning rate follows
-        the one that is nearer its end.
+        The training ends with the last step or with this much processor time, whichever comes first: the learning rate
+        follows the one that is nearer its end. Time that other programs take does not count.
     content, sharpness, adversarial : float
         Weights of the losses of `adaptation`; used when adapting.
     """
@@ -56,8 +57,8 @@ class Recipe:
     side: int = 96
     batch: int = 4
     learning_rate: float = 1e-3
-    steps: int = 6000
-    minutes: float = 60
+    steps: int = 2500
+    minutes: float = 30
     content: float = 1e-2
     sharpness: float = 2e-2
     adversarial: float = 1e-3
@@ -198,7 +199,7 @@ def train(run, pool, recipe, seed=0, start=None, real=None, progress=None):
     Parameters
     ----------
     run : path
-        Folder for the checkpoint; where it holds one, training goes on from there.
+        Folder for the checkpoint; where it holds one, training goes on from there, if need be to another end.
     pool : dict of (images, sigma)
         "train" and "test", from `scenes.make_pool`.
     recipe : Recipe
@@ -216,6 +217,7 @@ def train(run, pool, recipe, seed=0, start=None, real=None, progress=None):
     history : list of dict
         A row a checkpoint: step, seconds, mean losses, mean absolute error on `WATCHED` test scenes.
     seconds : float
+        Of processor time, that before a kill included.
 
     Raises
     ------
@@ -226,32 +228,36 @@ def train(run, pool, recipe, seed=0, start=None, real=None, progress=None):
     run.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
     trainer = Trainer(recipe, start)
-    settings = {"recipe": asdict(recipe), "seed": seed, "adapts": start is not None}
+    fixed = {name: value for name, value in asdict(recipe).items() if name not in ("steps", "minutes")}
+    settings = {"recipe": fixed, "seed": seed, "adapts": start is not None}
     state = _resume(run, trainer, settings) or {"settings": settings, "step": 0, "seconds": 0.0, "history": []}
-    saved = began = time.monotonic()
     done, losses = 0.0, []
+    saved, began = time.monotonic(), time.process_time() - state["seconds"]
     while done < 1:
-        seconds = state["seconds"] + time.monotonic() - began
-        trainer.set_rate(max(state["step"] / recipe.steps, seconds / 60 / recipe.minutes))
+        trainer.set_rate(_share(recipe, state["step"], time.process_time() - began))
         batch = rendered_batch(state["step"], pool["train"], recipe, seed)
         if start:
             batch += real_batch(state["step"], real, recipe, seed)
         losses.append({name: float(value) for name, value in trainer.step(*map(tf.constant, batch)).items()})
         state["step"] += 1
-        now = time.monotonic()
-        done = max(state["step"] / recipe.steps, (state["seconds"] + now - began) / 60 / recipe.minutes)
-        row = None
-        if now - saved > CHECKPOINT_SECONDS or done >= 1:
-            watched = [part[:WATCHED] for part in pool["test"]]
-            row = {"step": state["step"], "seconds": round(state["seconds"] + now - began)}
+        state["seconds"] = time.process_time() - began
+        done, row = _share(recipe, state["step"], state["seconds"]), None
+        if time.monotonic() - saved > CHECKPOINT_SECONDS or done >= 1:
+            row = {"step": state["step"], "seconds": round(state["seconds"])}
             row |= {name: float(np.mean([each[name] for each in losses])) for name in losses[0]}
+            watched = [part[:WATCHED] for part in pool["test"]]
             row["mean_absolute_error"] = evaluate(trainer.model, watched, seed)["mean_absolute_error"]
             state["history"].append(row)
+            _checkpoint(run, trainer, state)
             saved, losses = time.monotonic(), []
-            _checkpoint(run, trainer, state | {"seconds": state["seconds"] + saved - began})
         if progress:
             progress(done, row)
-    return trainer.model, state["history"], state["seconds"] + time.monotonic() - began
+    return trainer.model, state["history"], state["seconds"]
+
+
+def _share(recipe, step, seconds):
+    """How much of the training is done."""
+    return max(step / recipe.steps, seconds / 60 / recipe.minutes)
 
 
 def _checkpoint(run, trainer, state):
@@ -296,7 +302,7 @@ def evaluate(model, pool, seed=0, noise=0.01):
         estimate less truth), and ``constant``: the mean absolute error of answering the median of these scenes
         everywhere.
     """
-    predict = tf.function(lambda batch: model(batch, training=False)[0])
+    predict = _predict(model)
     rng = np.random.default_rng((seed, 2))
     errors = []
     for picture, sigma in zip(*pool, strict=True):
@@ -312,10 +318,16 @@ def evaluate(model, pool, seed=0, noise=0.01):
     }
 
 
+@functools.cache
+def _predict(model):
+    """The map of a batch as a traced function: tracing takes longer than testing."""
+    return tf.function(lambda batch: model(batch, training=False)[0])
+
+
 @click.command()
 @click.option("--adapt", type=click.Path(exists=True, dir_okay=False), help="Weights to adapt to real photos.")
-@click.option("--minutes", default=60.0, show_default=True, help="Time to train at most.")
-@click.option("--steps", default=6000, show_default=True, help="Steps to train at most.")
+@click.option("--minutes", default=30.0, show_default=True, help="Processor time to train at most.")
+@click.option("--steps", default=2500, show_default=True, help="Steps to train at most.")
 @click.option("--rate", default=1e-3, show_default=True, help="Greatest learning rate.")
 @click.option("--scenes", "count", default=2400, show_default=True, help="Scenes to render for training.")
 @click.option("--seed", default=0, show_default=True)
