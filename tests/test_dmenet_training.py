@@ -5,11 +5,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from click.testing import CliRunner
 
 from lib import photos
-from lib.estimators.dmenet import adaptation, network, scenes, training
+from lib.estimators.dmenet import adaptation, batches, network, scenes, trainer, training
 
-RECIPE = training.Recipe(width=1 / 16, side=32, batch=2, steps=3, minutes=60)
+RECIPE = trainer.Recipe(width=1 / 16, side=32, batch=2, steps=3, minutes=60)
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +73,17 @@ def test_a_pool_is_rendered_once(monkeypatch, tmp_path, pictures):
 
 
 def test_a_batch_is_a_function_of_seed_and_step(pool):
-    first, again = (training.rendered_batch(5, pool["train"], RECIPE, 0) for _ in range(2))
+    first, again = (batches.rendered(5, pool["train"], RECIPE, 0) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert abs(first[1] - training.rendered_batch(6, pool["train"], RECIPE, 0)[1]).max() > 0
+    assert abs(first[1] - batches.rendered(6, pool["train"], RECIPE, 0)[1]).max() > 0
 
 
 def test_picture_and_map_are_turned_together():
     numbers = np.arange(40 * 40).reshape(40, 40)
     seen = set()
     for seed in range(60):
-        picture, sigma = training._crop((np.dstack([numbers] * 3), numbers), 32, np.random.default_rng(seed))
+        picture, sigma = batches._crop((np.dstack([numbers] * 3), numbers), 32, np.random.default_rng(seed))
         np.testing.assert_array_equal(picture[..., 1], sigma)
         seen.add((sigma[0, 1] - sigma[0, 0], sigma[1, 0] - sigma[0, 0]))
     assert len(seen) == 8
@@ -160,11 +161,11 @@ def test_adapting_changes_the_network_and_spares_the_one_it_starts_from(shallow,
 
 
 def test_the_learning_rate_rises_and_falls_to_zero(shallow):
-    trainer = training.Trainer(RECIPE)
+    network_in_training = trainer.Trainer(RECIPE)
     rates = []
     for fraction in (0, 0.025, 0.05, 0.5, 1.2):
-        trainer.set_rate(fraction)
-        rates.append(float(trainer.optimizers[0].learning_rate))
+        network_in_training.set_rate(fraction)
+        rates.append(float(network_in_training.optimizers[0].learning_rate))
     np.testing.assert_allclose(rates, np.array([0, 0.4992, 0.9938, 0.5, 0]) * 1e-3, atol=1e-6)
 
 
@@ -194,3 +195,27 @@ def test_fused_batch_normalization_without_scale_matches_keras():
     np.testing.assert_allclose(*outputs, atol=1e-4)
     for one, other in zip(plain.get_weights(), fast.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_command_trains_adapts_records_and_writes_cards(shallow, pool, tmp_path, monkeypatch):
+    rendered = [np.random.default_rng(0).integers(0, 256, (4, 96, 96, 3), dtype=np.uint8), np.ones((4, 96, 96), "f")]
+    monkeypatch.setattr(scenes, "make_pool", lambda folder, split, count, seed: [part[:count] for part in rendered])
+    monkeypatch.setattr(scenes, "textures", lambda split: [(f"{split} photo", None)])
+    monkeypatch.setattr(scenes, "real_photos", lambda: (rendered[0], np.uint8(rendered[1])))
+    monkeypatch.setattr(training.paths, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(training.records.paths, "RESULTS", tmp_path / "results")
+    runner = CliRunner()
+    done = runner.invoke(training.main, ["--steps", "1", "-o", str(tmp_path / "a")], catch_exceptions=False)
+    assert "mean_absolute_error" in done.output
+    plain = tmp_path / "a" / "dmenet-compact.keras"
+    options = ["--adapt", str(plain), "--steps", "1", "-o", str(tmp_path / "b")]
+    runner.invoke(training.main, options, catch_exceptions=False)
+    for name, folder in (("dmenet-compact", "a"), ("dmenet-compact-adapted", "b")):
+        record = json.loads((tmp_path / "results" / "local" / f"train_{name}.json").read_text())
+        assert record["result"]["samples_seen"] == 4
+        text = (tmp_path / folder / f"{name}.md").read_text()
+        assert text.startswith(f"# {name}\n")
+        assert "not the authors' network" in text
+        assert f"{record['result']['test']['mean_absolute_error']:.3f}" in text
+        assert network.load(tmp_path / folder / f"{name}.keras")
