@@ -166,7 +166,7 @@ def test_the_learning_rate_rises_and_falls_to_zero(shallow):
     for fraction in (0, 0.025, 0.05, 0.5, 1.2):
         network_in_training.set_rate(fraction)
         rates.append(float(network_in_training.optimizers[0].learning_rate))
-    np.testing.assert_allclose(rates, np.array([0, 0.4992, 0.9938, 0.5, 0]) * 1e-3, atol=1e-6)
+    np.testing.assert_allclose(rates, np.array([0, 0.4992, 0.9938, 0.5, 0]) * RECIPE.learning_rate, atol=1e-6)
 
 
 def test_evaluation_is_of_sigma(pool):

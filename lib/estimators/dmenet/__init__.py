@@ -97,5 +97,5 @@ def _compiled(model):
     if not hasattr(model, "dmenet_predict"):
         signature = [tf.TensorSpec((None, None, None, 3), tf.float32)]
         main = keras.Model(model.input, model.outputs[0])
-        model.dmenet_predict = tf.function(lambda batch: main(batch, training=False), input_signature=signature)
+        model.dmenet_predict = tf.function(lambda batch: main(batch, training=False), signature, autograph=False)
     return model.dmenet_predict

@@ -156,6 +156,11 @@ def save(model, path):
         Made by `build`.
     path : path
         Ends in ``.keras``.
+
+    Raises
+    ------
+    ModelError
+        Weights are infinite, NaN or too large for float16.
     """
     path = Path(path)
     partial = path.with_name("partial-" + path.name)
@@ -163,11 +168,31 @@ def save(model, path):
     keras.config.set_dtype_policy("float16")
     try:
         half = build(*settings(model))
-        half.set_weights(model.get_weights())
+        half.set_weights(_with_unit_variances(model).get_weights())
+        if not all(np.isfinite(np.asarray(weight, np.float32)).all() for weight in half.get_weights()):
+            msg = f"Expected weights within the range of float16, got larger ones for {path}: train at a lower rate."
+            raise ModelError(msg)
         half.save(partial)
     finally:
         keras.config.set_dtype_policy(policy)
     os.replace(partial, path)
+
+
+def _with_unit_variances(model):
+    """A copy that computes the same, its convolutions scaled so that what batch normalization divides by is 1.
+
+    Nothing holds the scale of the features, and their variance may leave the range of float16.
+    """
+    copy = build(*settings(model))
+    copy.set_weights(model.get_weights())
+    for layer in copy.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            convolution = copy.get_layer(layer.name.replace("-b", "-c"))
+            deviation = np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
+            convolution.set_weights([weight / deviation for weight in convolution.get_weights()])
+            shift, mean, variance = layer.get_weights()
+            layer.set_weights([shift, mean / deviation, np.full_like(variance, 1 - layer.epsilon)])
+    return copy
 
 
 def settings(model):

@@ -37,7 +37,7 @@ class Recipe:
     peak: float = 4.0
     side: int = 96
     batch: int = 4
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
     steps: int = 2500
     minutes: float = 30
     content: float = 1e-2
@@ -71,7 +71,7 @@ class Trainer:
         self.optimizers = [keras.optimizers.Adam(recipe.learning_rate, global_clipnorm=1.0) for _ in range(2)]
         for optimizer, variables in zip(self.optimizers, self._trained(), strict=True):
             optimizer.build(variables)
-        self.step = tf.function(self._adapt if start else self._learn)
+        self.step = tf.function(self._adapt if start else self._learn, autograph=False)
 
     def _trained(self):
         """The variables of each of the two optimizers: the network with the sharpness judge, and the discriminator."""

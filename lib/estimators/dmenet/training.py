@@ -154,14 +154,14 @@ def evaluate(model, pool, seed=0, noise=0.01):
 @functools.cache
 def _predict(model):
     """The map of a batch as a traced function: tracing takes longer than testing."""
-    return tf.function(lambda batch: model(batch, training=False)[0])
+    return tf.function(lambda batch: model(batch, training=False)[0], autograph=False)
 
 
 @click.command()
 @click.option("--adapt", type=click.Path(exists=True, dir_okay=False), help="Weights to adapt to real photos.")
 @click.option("--minutes", default=30.0, show_default=True, help="Processor time to train at most.")
 @click.option("--steps", default=2500, show_default=True, help="Steps to train at most.")
-@click.option("--rate", default=1e-3, show_default=True, help="Greatest learning rate.")
+@click.option("--rate", default=3e-4, show_default=True, help="Greatest learning rate.")
 @click.option("--scenes", "count", default=2400, show_default=True, help="Scenes to render for training.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run. [default: runs/dmenet/NAME]")
