@@ -187,7 +187,7 @@ def test_loading_says_what_is_wrong(tmp_path):
         network.load(other)
 
 
-@pytest.mark.parametrize("name", ["dmenet-compact", "dmenet-compact-adapted"])
+@pytest.mark.parametrize("name", network.shipped())
 def test_a_shipped_network_tells_blur_from_none(name):
     """A picture of sharp texture reads as sharper than the same texture blurred, by more than a pixel."""
     from lib import optics, photos

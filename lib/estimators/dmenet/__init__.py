@@ -8,14 +8,13 @@ import functools
 
 import numpy as np
 
-from lib import images
+from lib import images, paths
 from lib.estimators._method import Method
 
 # What needs TensorFlow is imported where it is used: the registry lists this method at once.
 
-METHOD = Method(
-    "DMENet, compact, trained here", variants={"dmenet-compact-adapted": {"model": "dmenet-compact-adapted"}}
-)
+_OTHERS = sorted({path.stem for path in (paths.WEIGHTS / "dmenet").glob("*.keras")} - {"dmenet-compact"})
+METHOD = Method("DMENet, compact, trained here", variants={name: {"model": name} for name in _OTHERS})
 STRIDE = 16
 """Sides of what the network sees are multiples of it: its encoder halves four times."""
 TILE = 512
@@ -34,8 +33,8 @@ def estimate(image, model="dmenet-compact", progress=None):
     image : (H, W[, 3]) float32 ndarray
         In [0, 1]; any size.
     model : str, path or keras.Model
-        A shipped network, "dmenet-compact" or "dmenet-compact-adapted" (to real photos), a ``.keras`` file, the
-        authors' ``DMENet_BDCS.npz``, or what `network.load` or `official.load` returned.
+        A shipped network (of ``data/weights/dmenet``), a ``.keras`` file, the authors' ``DMENet_BDCS.npz``, or what
+        `network.load` or `official.load` returned.
     progress : callable, optional
         Called after every tile with (tiles done, tiles in all).
 

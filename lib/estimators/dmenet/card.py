@@ -31,8 +31,8 @@ def card(record):
 
 Estimates a photo's defocus map, sigma in pixels, 0 to 7, with DMENet's architecture (Lee et al., CVPR 2019) at a
 width of {recipe["width"]:g}. **It is not the authors' network**: theirs is {1 / recipe["width"]:.0f} times as wide,
-starts from VGG19 trained on ImageNet and learned on 8,231 scenes with days of a GPU; this one started at random and
-learned for minutes on a CPU. It shows what the method does, not how well the published network does it.
+starts from VGG19 trained on ImageNet and learned on 8,231 scenes; this one started at random and learned for
+minutes on a CPU. It shows what the method does, not how well the published network does it.
 
 - **Network**: VGG19 encoder, symmetric padding, U-Net decoder with five auxiliary maps, {network.RESIDUAL_BLOCKS}
   residual blocks at full size, sigmoid; input RGB in [0, 1]; weights stored in float16.
