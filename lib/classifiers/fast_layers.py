@@ -45,8 +45,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         if not training or not self.trainable or len(inputs.shape) != 4:
             return super().call(inputs, training=training, mask=mask)
+        gamma = tf.ones_like(self.beta) if self.gamma is None else self.gamma
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
+            inputs, gamma, self.beta, epsilon=self.epsilon, is_training=True
         )[:3]
         # The kernel divides by one less than the count, as an estimate from a sample; Keras by the count.
         count = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], variance.dtype)

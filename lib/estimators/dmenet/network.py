@@ -1,0 +1,236 @@
+"""The network of DMENet: a VGG19 encoder and a U-Net decoder, as the paper and its public code describe them."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from lib import paths
+from lib.classifiers import ModelError
+
+WEIGHTS = paths.WEIGHTS / "dmenet"
+"""Folder of the shipped networks."""
+GREATEST_COC = 15
+"""Diameter of the circle of confusion, pixels, where the map is 1."""
+VGG_MEAN = (123.68, 116.779, 103.939)
+"""Mean R, G and B, of 255, that VGG19's inputs are centered on."""
+ENCODER = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+"""Channels and convolutions of VGG19's five blocks; all but the last end in a 2x2 max pooling."""
+RESIDUAL_BLOCKS = 7
+"""At full resolution, at the end of the decoder."""
+
+
+@keras.saving.register_keras_serializable("lib")
+class SymmetricPadding(layers.Layer):
+    """One pixel of mirror image around an (N, H, W, C) map, so that a valid 3x3 convolution keeps its size."""
+
+    def call(self, inputs):
+        return tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+
+
+def build(width=1.0, peak=255.0):
+    """Make an untrained DMENet.
+
+    Parameters
+    ----------
+    width : float
+        Channels of each layer relative to the published network.
+    peak : float
+        What the encoder gets for a white pixel, before centering. VGG19 learned on 255; a network that
+        starts at random learns better when its inputs have about unit spread.
+
+    Returns
+    -------
+    keras.Model
+        (N, H, W, 3) RGB in [0, 1], H and W multiples of 16, to a list of (N, h, w, 1) maps in (0, 1): the map at
+        full size, then the decoder's auxiliary ones at 1/16, 1/8, 1/4, 1/2 and full size. `to_sigma` reads them.
+
+    References
+    ----------
+    Lee, Lee, Cho and Lee, "Deep defocus map estimation using domain adaptation", CVPR 2019.
+
+    Examples
+    --------
+    >>> network = build(width=1 / 16)
+    >>> [tuple(output.shape) for output in network.outputs][0]
+    (None, None, None, 1)
+    """
+    inputs = keras.Input((None, None, 3), name="rgb")
+    offset = [-mean * peak / 255 for mean in VGG_MEAN]
+    features = _encode(layers.Rescaling(peak, offset, name="centered")(inputs), width)
+    return keras.Model(inputs, _decode(features, width), name="dmenet")
+
+
+def _encode(x, width):
+    """The features before each of the four poolings of VGG19 and after its last convolution."""
+    features = []
+    for block, (channels, convolutions) in enumerate(ENCODER, 1):
+        if features:
+            x = layers.MaxPooling2D(name=f"pool{block - 1}")(x)
+        for number in range(1, convolutions + 1):
+            name = f"conv{block}_{number}"
+            x = layers.ReLU(name=f"relu{block}_{number}")(_convolve(x, channels * width, name))
+        features.append(x)
+    return features
+
+
+def _decode(features, width):
+    """From the smallest features up to full size, with a map predicted at each size on the way."""
+    x = features[-1]
+    auxiliary = [_auxiliary(x, 256 * width, "u4_aux")]
+    for level, channels in ((3, 256), (2, 128), (1, 64)):
+        x = _join(x, features[level], level)
+        for number in (1, 2, 3):
+            x = _convolve_normalize(x, channels * width, f"u{level}", number)
+        auxiliary.append(_auxiliary(x, channels // 2 * width, f"u{level}_aux"))
+
+    x = _convolve_normalize(_join(x, features[0], 0), 64 * width, "u0", "_init")
+    auxiliary.append(_auxiliary(x, 32 * width, "u0_aux"))
+    for block in range(RESIDUAL_BLOCKS):
+        shortcut = _convolve_normalize(x, 64 * width, "u0", f"_res{block}", size=1)
+        for number in (1, 2):
+            x = _convolve_normalize(x, 64 * width, "u0", f"{block}_{number}")
+        x = layers.Add(name=f"u0-add{block}")([x, shortcut])
+
+    for number, channels in ((1, 64), (2, 32)):
+        x = _convolve_normalize(x, channels * width, "uf", number)
+    x = _convolve(x, 1, "uf-c3", initializer="glorot_uniform")
+    return [layers.Activation("sigmoid", name="map")(x), *auxiliary]
+
+
+def _join(x, skipped, level):
+    doubled = layers.UpSampling2D(interpolation="nearest", name=f"u{level}-u")(x)
+    return layers.Concatenate(name=f"u{level}-concat")([doubled, skipped])
+
+
+def _auxiliary(x, channels, name):
+    x = _convolve_normalize(x, channels, name, 1)
+    x = layers.BatchNormalization(scale=False, epsilon=1e-5, momentum=0.9, name=f"{name}-b2")(
+        _convolve(x, 1, f"{name}-c2", initializer="glorot_uniform")
+    )
+    return layers.Activation("sigmoid", name=f"{name}-map")(x)
+
+
+def _convolve_normalize(x, channels, scope, number, size=3):
+    x = _convolve(x, channels, f"{scope}-c{number}", size)
+    x = layers.BatchNormalization(scale=False, epsilon=1e-5, momentum=0.9, name=f"{scope}-b{number}")(x)
+    return layers.LeakyReLU(0.2, name=f"{scope}-lrelu{number}")(x)
+
+
+def _convolve(x, channels, name, size=3, initializer="he_normal"):
+    if size == 3:
+        x = SymmetricPadding(name=f"{name}-pad")(x)
+    return layers.Conv2D(max(1, round(channels)), size, kernel_initializer=initializer, name=name)(x)
+
+
+def to_sigma(blur):
+    """Sigma in pixels of the network's map: 0 to 7. Blur of less than a pixel across counts as none.
+
+    Parameters
+    ----------
+    blur : ndarray
+        The map d in [0, 1]: the diameter of the circle of confusion, in units of `GREATEST_COC` pixels.
+
+    Returns
+    -------
+    ndarray
+        max((15 d - 1) / 2, 0).
+    """
+    return np.maximum((GREATEST_COC * blur - 1) / 2, 0)
+
+
+def to_blur(sigma):
+    """The map that `to_sigma` reads as `sigma`; 1 for all that is beyond its range."""
+    return np.minimum((2 * sigma + 1) / GREATEST_COC, 1)
+
+
+def save(model, path):
+    """Write a network with float16 weights as a ``.keras`` file, whole or not at all.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Made by `build`.
+    path : path
+        Ends in ``.keras``.
+
+    Raises
+    ------
+    ModelError
+        Weights are infinite, NaN or too large for float16.
+    """
+    path = Path(path)
+    partial = path.with_name("partial-" + path.name)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float16")
+    try:
+        half = build(*settings(model))
+        half.set_weights(_with_unit_variances(model).get_weights())
+        if not all(np.isfinite(np.asarray(weight, np.float32)).all() for weight in half.get_weights()):
+            msg = f"Expected weights within the range of float16, got larger ones for {path}: train at a lower rate."
+            raise ModelError(msg)
+        half.save(partial)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    os.replace(partial, path)
+
+
+def _with_unit_variances(model):
+    """A copy that computes the same, its convolutions scaled so that what batch normalization divides by is 1.
+
+    Nothing holds the scale of the features, and their variance may leave the range of float16.
+    """
+    copy = build(*settings(model))
+    copy.set_weights(model.get_weights())
+    for layer in copy.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            convolution = copy.get_layer(layer.name.replace("-b", "-c"))
+            deviation = np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
+            convolution.set_weights([weight / deviation for weight in convolution.get_weights()])
+            shift, mean, variance = layer.get_weights()
+            layer.set_weights([shift, mean / deviation, np.full_like(variance, 1 - layer.epsilon)])
+    return copy
+
+
+def settings(model):
+    """The `width` and the `peak` that a network was built with."""
+    return model.get_layer("conv1_1").filters / ENCODER[0][0], float(model.get_layer("centered").scale)
+
+
+def shipped():
+    """Names of the trained networks in ``data/weights/dmenet``, sorted."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.keras"))
+
+
+def load(name):
+    """Open a trained network in float32, in Keras' safe mode: no pickled object and no code in the file is run.
+
+    Parameters
+    ----------
+    name : str or path
+        One of `shipped`, or a ``.keras`` file that `save` wrote.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    ModelError
+        The name is unknown, or the file is damaged or holds another network.
+    """
+    path = Path(name) if str(name).endswith(".keras") else WEIGHTS / f"{name}.keras"
+    if not path.is_file():
+        msg = f"Unknown DMENet {str(name)!r}: expected one of {', '.join(shipped())} or the path of a .keras file."
+        raise ModelError(msg)
+    try:
+        stored = keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = build(*settings(stored))
+        model.set_weights([np.asarray(weight, np.float32) for weight in stored.get_weights()])
+    except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers raise
+        msg = f"The file {path} cannot be read as a DMENet ({type(error).__name__}): fetch or train it again."
+        raise ModelError(msg) from error
+    return model
