@@ -30,7 +30,12 @@ def samples():
     return patches.as_float(blurred).reshape(-1, 32, 32, 1), np.tile(np.arange(20), 3)
 
 
-@pytest.fixture(scope="module", params=core.NETWORKS)
+# These two take a minute to make, save and load.
+SLOW = ("nasnet_mobile", "densenet121")
+CASES = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in core.NETWORKS]
+
+
+@pytest.fixture(scope="module", params=CASES)
 def model(request):
     return classifiers.build(request.param)
 

@@ -163,3 +163,19 @@ def test_the_quick_profile_finds_patches_for_all_sets(tmp_path, seed):
     assert all(described["patches"].values())
     assert described["patches"]["train"] > 100
     assert described["threshold"] == 300
+
+
+def test_overlapping_training_patches_leave_the_other_sets_alone(tmp_path):
+    pictures = [(f"noise {k}", photo(96, 128, seed=k)) for k in range(4)]
+    build = [lambda: iter(pictures), tmp_path / "dense", patches.READINGS["lens"], (0.5, 0.25, 0.25)]
+    dense = patches.build(*build, train_stride=16)
+    build[1] = tmp_path / "plain"
+    plain = patches.build(*build)
+    assert dense["photos_of"] == plain["photos_of"]
+    # A 96x128 photo has 3 x 4 patches; moved by 16 pixels, one fewer along each side.
+    assert dense["patches"]["train"] == plain["patches"]["train"] // 12 * (3 + 2) * (4 + 3)
+    for name in ("validation", "test"):
+        np.testing.assert_array_equal(patches.load(build[1], name), patches.load(tmp_path / "dense", name))
+    build[1] = tmp_path / "third"
+    with pytest.raises(ValueError, match="split='photo'"):
+        patches.build(*build, split="patch", train_stride=16)
