@@ -1,7 +1,7 @@
 """The paper's estimator: a classifier's blur map (section 3.2), refined (section 3.3); and one that adds to it.
 
-Where a window is flat, a classifier's answer is a guess. So ``refinement="spread"`` believes each answer as far as
-there is texture to judge by, and spreads it along the colors of the photo, as Zhuo and Sim spread what they find at edges.
+Where a window is flat, a classifier's answer is a guess. So ``refinement="spread"`` believes each answer as far
+as there is texture to judge by, and spreads it along the colors of the photo, as Zhuo and Sim do with what edges tell.
 """
 
 import functools
