@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from lib import fusion, images
-from lib.cli.common import UserError, check_writable, expand, make_folder, pair, progress
+from lib.cli.common import UserError, check_writable, expand, load_model, make_folder, pair, progress
 from lib.fusion import align
 
 STEPS = {"paper": 4, "defocus": 8}
@@ -134,9 +134,7 @@ class Maps(Sequence):
 
     def __init__(self, stack, folder, method, step, model):
         self.stack, self.folder, self.method, self.step = stack, folder, method, step
-        from lib import classifiers
-
-        self.network = classifiers.load(model)
+        self.network = load_model(model)
 
     def __len__(self):
         return len(self.stack)
