@@ -17,7 +17,7 @@ import numpy as np
 from lib import comparison, estimators, paths, photos, records
 
 MEGAPIXELS = (0.25, 1.0, 4.0)
-SAME = ("mobilenet_v2-paper", "fdm-released")
+SAME = ("mobilenet_v2-paper", "fdm-released", "dmenet-compact-adapted")
 """What costs as much as another method and is not measured."""
 MEASURED = comparison.MAPS / "cost.json"
 UNIT = 2**20 if sys.platform == "darwin" else 2**10
