@@ -22,7 +22,7 @@ from PIL import ExifTags, Image, ImageOps, PngImagePlugin, TiffImagePlugin, Unid
 
 MAX_PIXELS = 400_000_000
 """Largest picture that `read` accepts (a decompression bomb would ask for more)."""
-GRAY_WEIGHTS = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103], np.float32)
+GRAY_WEIGHTS = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
 """Rec. 601 luma weights of R, G and B, in full digits."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm")
@@ -150,7 +150,7 @@ def to_gray(image):
     (4, 5)
     """
     image = np.asarray(image, np.float32)
-    return image if image.ndim == 2 else image @ GRAY_WEIGHTS
+    return image if image.ndim == 2 else image @ GRAY_WEIGHTS.astype(np.float32)
 
 
 def to_uint8(image):

@@ -221,27 +221,6 @@ def _some_photos():
     return itertools.islice(profiles.training_photos("local"), 0, None, SUPPORT_PHOTOS)
 
 
-def samples_of(photos, reading):
-    """The patches of photos, blurred as a reading says.
-
-    Parameters
-    ----------
-    photos : sequence of (H, W) uint8 ndarray
-    reading : patches.Reading
-
-    Returns
-    -------
-    (N, 20, 32, 32) ndarray of ``reading.dtype``
-    """
-    mined = ((gray, patches.sharp_corners(gray)) for gray in photos)
-    return np.concatenate([patches.blur_levels(gray, corners, reading) for gray, corners in mined if len(corners)])
-
-
-def _photos_named(names):
-    wanted = set(names)
-    return [gray for name, gray in profiles.training_photos("local") if name in wanted]
-
-
 def _brief(description):
     """A data set's description without the lists of photos."""
     return {key: value for key, value in description.items() if key != "photos_of"}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import run
 from PIL import Image
 
-from lib import blur_map, classifiers, cli, images, photos, refinement
+from lib import blur_map, classifiers, images, photos, refinement
 from lib.cli import common
 from lib.cli.map import write_map
 
@@ -27,15 +28,6 @@ def photo(tmp_path, crop):
     path = tmp_path / "photo.png"
     images.write(path, crop)
     return path
-
-
-def run(*words):
-    """Run a command in this process; the exit status."""
-    try:
-        cli.main([str(word) for word in words])
-    except SystemExit as end:
-        return end.code
-    return 0
 
 
 def outputs(folder, photo):

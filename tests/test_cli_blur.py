@@ -1,10 +1,13 @@
 """``python -m lib blur`` as its user meets it."""
 
+import functools
+
+import command_line
 import numpy as np
 import pytest
 from PIL import Image
 
-from lib import cli, images, photos, shallow_focus
+from lib import images, photos, shallow_focus
 
 HEIGHT, WIDTH = 60, 80
 
@@ -29,12 +32,7 @@ def photo(tmp_path, crop):
     return path
 
 
-def run(*words):
-    try:
-        cli.main(["blur", *(str(word) for word in words)])
-    except SystemExit as end:
-        return end.code
-    return 0
+run = functools.partial(command_line.run, "blur")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """``python -m lib compare`` as its user meets it."""
 
 import csv
+import functools
 
+import command_line
 import numpy as np
 import pytest
 
-from lib import cli, estimators, images, photos
+from lib import estimators, images, photos
 
 METHODS = "entropy,fdm"
 
@@ -22,13 +24,7 @@ def photo(tmp_path, crop):
     return path
 
 
-def run(*words):
-    """Run a command in this process; the exit status."""
-    try:
-        cli.main(["compare", *(str(word) for word in words)])
-    except SystemExit as end:
-        return end.code
-    return 0
+run = functools.partial(command_line.run, "compare")
 
 
 def files(folder):

@@ -1,13 +1,15 @@
 """`python -m lib enhance`: what it writes, what it keeps of a file, and what it refuses."""
 
+import functools
 import inspect
 from dataclasses import replace
 
+import command_line
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from lib import blur_map, classifiers, cli, enhancement, images, photos, refinement
+from lib import blur_map, classifiers, enhancement, images, photos, refinement
 from lib.cli.enhance import OPTIONS
 
 
@@ -34,13 +36,7 @@ def sigma_map(pixels):
     return np.tile(np.linspace(0, 12, pixels.shape[1], dtype=np.float32), (len(pixels), 1))
 
 
-def run(*words):
-    """Run a command in this process; the exit status."""
-    try:
-        cli.main(["enhance", *(str(word) for word in words)])
-    except SystemExit as end:
-        return end.code
-    return 0
+run = functools.partial(command_line.run, "enhance")
 
 
 def written(path):

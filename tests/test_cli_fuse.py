@@ -1,11 +1,14 @@
 """``python -m lib fuse`` as its user meets it."""
 
+import functools
+
+import command_line
 import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from lib import cli, fusion, images, photos
+from lib import fusion, images, photos
 
 HEIGHT, WIDTH = 120, 160
 
@@ -27,12 +30,7 @@ def frames(tmp_path, scene):
     return paths
 
 
-def run(*words):
-    try:
-        cli.main(["fuse", *(str(word) for word in words)])
-    except SystemExit as end:
-        return end.code
-    return 0
+run = functools.partial(command_line.run, "fuse")
 
 
 @pytest.mark.parametrize("method", ["gff", "gff-table3", "gfdf", "ifgd", "defocus"])

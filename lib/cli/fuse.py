@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from lib import fusion, images
-from lib.cli.common import UserError, check_writable, expand, load_model, make_folder, pair, progress
+from lib.cli.common import UserError, check_writable, expand, load_model, make_folder, model_option, pair, progress
 from lib.fusion import align
 
 STEPS = {"paper": 4, "defocus": 8}
@@ -28,7 +28,7 @@ STEPS = {"paper": 4, "defocus": 8}
 @click.option("--align", "aligned", is_flag=True, help="Align the frames to the first: for stacks held by hand.")
 @click.option("--no-map", is_flag=True, help="With the method defocus: by gradients alone, much faster.")
 @click.option("--step", type=int, help="Pixels from one window of the maps to the next.  [default: 8; paper: 4]")
-@click.option("--model", default="mobilenet_v2-lens", show_default=True, help="A shipped classifier or a .keras file.")
+@model_option
 def fuse_command(frames, output, method, aligned, no_map, step, model):
     """Fuse two or more FRAMEs of a scene, focused at different depths, into one that is sharp throughout.
 

@@ -6,8 +6,6 @@ from scipy import ndimage
 
 from lib import images
 
-_LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
-
 
 def frames(stack):
     """Iterate over the frames of a stack, each checked, one in memory at a time.
@@ -69,7 +67,7 @@ def luma(image, rounded=False):
     array([[166.]])
     """
     gray = np.asarray(image, np.float64)
-    gray = gray if gray.ndim == 2 else gray @ _LUMA
+    gray = gray if gray.ndim == 2 else gray @ images.GRAY_WEIGHTS
     return np.floor(255 * gray + 0.5) / 255 if rounded else gray
 
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-GRAY_WEIGHTS = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
-"""Those of `images.GRAY_WEIGHTS` in float64: in float32 some colors round to another gray level."""
+from lib import images
 
 
 def gray_levels(a, b, fused, smallest):
@@ -55,4 +54,4 @@ def _gray(image, name):
     if image.ndim != 3 or image.shape[2] != 3:
         msg = f"Expected {name} of shape (H, W) or (H, W, 3), got {image.shape}; drop its alpha channel or batch axis."
         raise ValueError(msg)
-    return np.floor(image @ GRAY_WEIGHTS + 0.5)
+    return np.floor(image @ images.GRAY_WEIGHTS + 0.5)
