@@ -134,6 +134,8 @@ def recipe_for(network, profile):
     Recipe
     """
     recipe = RECIPES[profile]
+    if network == "nasnet_mobile":
+        return replace(recipe, quiet_residuals=False)  # its sums join two branches; neither is a shortcut
     if network != "spectrum_net":
         return recipe
     return replace(recipe, **_SPECTRUM, samples=768_000) if profile == "local" else replace(recipe, **_SPECTRUM)
@@ -448,7 +450,7 @@ def _probabilities(model, samples):
     return model.predict_on_batch(flat)
 
 
-def run_profile(network, profile, reading, run, split="photo", seed=0, progress=None):
+def run_profile(network, profile, reading, run, split="photo", seed=0, samples=None, progress=None):
     """Build the data set, train, test on every reading and record: what ``python -m lib train`` does.
 
     Parameters
@@ -461,6 +463,8 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, progress=
         Folder that gets ``data/`` (the patches), ``weights.keras``, ``record.json`` and ``card.md``.
     split, seed
         As in `patches.build`.
+    samples : int, optional
+        Samples seen in all, instead of what `recipe_for` says.
     progress : callable, optional
         Called with (steps done, steps in all).
 
@@ -481,6 +485,8 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, progress=
         msg = f"No sharp patch is left for {' and '.join(empty)}: add photos, or split by patch."
         raise ValueError(msg)
     recipe = recipe_for(network, profile)
+    if samples is not None:
+        recipe = replace(recipe, samples=samples)
     if chosen.bits != 8:
         recipe = replace(recipe, noisy=0.0, compressed=0.0)  # which are about photo files
     model, history, seconds = train(network, run / "data", run, recipe, seed, progress)
