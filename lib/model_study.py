@@ -5,7 +5,6 @@ networks for minutes; a killed one goes on where it stopped.
 """
 
 import functools
-import itertools
 import json
 import time
 from dataclasses import asdict
@@ -17,24 +16,22 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from lib import classifiers, degradations, patches, paths, profiles, records, training
+from lib import classifiers, degradations, patches, paths, records, training
 from lib.classifiers import cost, shufflenet_v2, spectrum_net
 
 RESULTS = paths.RESULTS / "local"
+RUNS = paths.ROOT / "runs" / "model_study"
 NOISE = 2.0
 """Standard deviation of the noise in the noisy copies, gray levels of 0..255."""
 QUALITY = 80
 """JPEG quality of the compressed copies."""
 SCORES = ("accuracy", "within_one", "mean_absolute_error", "expected_mean_absolute_error", "median_mean_absolute_error")
 ABLATION = training.Recipe(
-    learning_rate=0.004, schedule="cosine", batch=256, samples=76_800, batch_norm_momentum=0.95, augment=True
+    learning_rate=0.004, schedule="cosine", batch=256, samples=153_600, batch_norm_momentum=0.95, augment=True
 )
 """The equal budget of all rows."""
-SUPPORT = training.Recipe(
-    learning_rate=0.004, schedule="cosine", batch=128, samples=76_800, batch_norm_momentum=0.95, augment=True
-)
-SUPPORT_PHOTOS = 4
-"""The study of the kernel's support uses every fourth photo."""
+SUPPORT = training.Recipe(learning_rate=0.004, schedule="cosine", batch=256, samples=256_000, batch_norm_momentum=0.99)
+"""Of each training of the study of the kernel's support."""
 
 
 # Networks that are trained for comparison only
@@ -77,6 +74,7 @@ VARIANTS = {
     "component_sizes": functools.partial(dense_on_components, features="sizes"),
     "innovation_sizes": functools.partial(dense_on_components, features="innovations"),
 }
+DEGRADED = {"loss": "ordinal", "noisy": 0.15, "compressed": 0.15}
 ROWS = (
     ("plain convolutions on gray values", "plain_gray", {}),
     ("the patch normalized", "plain_normalized", {}),
@@ -85,7 +83,8 @@ ROWS = (
     ("sizes of innovations besides", "innovation_sizes", {}),
     ("signed innovations besides", "spectrum_net", {}),
     ("ordinal loss", "spectrum_net", {"loss": "ordinal"}),
-    ("noise and JPEG in training", "spectrum_net", {"loss": "ordinal", "noisy": 0.15, "compressed": 0.15}),
+    ("noise and JPEG in training", "spectrum_net", DEGRADED),
+    ("training patches that overlap", "spectrum_net", DEGRADED | {"overlap": True}),
 )
 """Of the ablation: each row changes one thing of the row above."""
 
@@ -122,24 +121,31 @@ def _cost(model):
 
 
 @main.command()
-@click.argument("data", type=click.Path(path_type=Path))
-@click.option("--runs", type=click.Path(path_type=Path), default=paths.ROOT / "runs" / "ablation")
-def ablation(data, runs):
-    """What each part of SpectrumNet is good for, on the validation photos of DATA (made by `patches.build`)."""
+def ablation():
+    """What each part of SpectrumNet is good for, on the validation photos."""
     began = time.monotonic()
-    validation = patches.load(data, "validation")
+    folders = {overlap: _data_set(patches.READINGS["lens"], overlap) for overlap in (False, True)}
+    validation = patches.load(folders[False], "validation")
     rows = []
     with mock.patch.dict(classifiers.NETWORKS, VARIANTS):
         for number, (label, network, changes) in enumerate(ROWS):
-            recipe = training.replace(ABLATION, **changes)
-            model = _train(network, data, runs / str(number), recipe)
+            recipe = training.replace(ABLATION, **{key: value for key, value in changes.items() if key != "overlap"})
+            model = _train(network, folders["overlap" in changes], RUNS / "ablation" / str(number), recipe)
             rows.append(
                 {"change": label, "network": network, "changes": changes, "parameters": model.count_params()}
                 | {"samples": recipe.samples, "scores": robustness_scores(model, validation)}
             )
             click.echo(f"{label}: {rows[-1]['scores']['clean']['expected_mean_absolute_error']:.3f}")
-    description = json.loads((data / "dataset.json").read_text())
-    _record("ablation", {"recipe": asdict(ABLATION), "rows": rows}, _brief(description), began)
+    _record("ablation", {"recipe": asdict(ABLATION), "rows": rows}, folders[False], began)
+
+
+def _data_set(reading, overlap=False):
+    """The folder with a data set of the profile local, built if it is not yet there."""
+    name = str(reading).replace(", ", "-").replace("+", "").replace(" ", "-")
+    stride = training.OVERLAP["spectrum_net"] if overlap else patches.SIZE
+    folder = RUNS / (f"{name}-overlap" if overlap else name)
+    training.data_set(folder, "local", reading, "photo", 0, train_stride=stride)
+    return folder
 
 
 def _train(network, data, run, recipe):
@@ -176,57 +182,40 @@ def robustness_scores(model, samples):
 
 
 @main.command()
-@click.argument("data", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1)
-def robustness(data, names):
-    """The shipped networks NAMES on the test photos of DATA: as they are, noisy and compressed."""
+def robustness(names):
+    """The shipped networks NAMES (all, by default) on the test photos as they are, noisy and compressed."""
     began = time.monotonic()
-    test = patches.load(data, "test")
-    result = {name: robustness_scores(classifiers.load(name), test) for name in names}
+    folder = _data_set(patches.READINGS["lens"])
+    test = patches.load(folder, "test")
+    result = {name: robustness_scores(classifiers.load(name), test) for name in names or classifiers.shipped()}
     for name, scores in result.items():
-        click.echo(
-            f"{name}: { {copy: round(each['expected_mean_absolute_error'], 3) for copy, each in scores.items()} }"
-        )
-    _record("robustness", result, _brief(json.loads((data / "dataset.json").read_text())), began)
+        errors = {copy: round(each["expected_mean_absolute_error"], 3) for copy, each in scores.items()}
+        click.echo(f"{name}: {errors}")
+    _record("robustness", result, folder, began)
 
 
 @main.command()
-@click.option("--runs", type=click.Path(path_type=Path), default=paths.ROOT / "runs" / "support")
-def support(runs):
-    """A small network trained on each reading of "filter the patch", tested on all."""
+def support():
+    """SpectrumNet trained on each reading of "filter the patch", tested on all."""
     began = time.monotonic()
-    readings = [
-        patches.Reading(*choice) for choice in itertools.product(("2sigma+1", "full"), ("patch", "image"), (16, 8))
-    ]
-    folders = [runs / str(reading).replace(", ", "-").replace("+", "") for reading in readings]
-    for reading, folder in zip(readings, folders, strict=True):
-        if not (folder / "data").exists():
-            patches.build(_some_photos, folder / "data", reading, profiles.fractions("local"))
+    folders = {str(reading): _data_set(reading) for reading in patches.ALL_READINGS}
+    tests = {label: patches.load(folder, "test") for label, folder in folders.items()}
     matrix = {}
-    with mock.patch.dict(classifiers.NETWORKS, VARIANTS):
-        for reading, folder in zip(readings, folders, strict=True):
-            model = _train("plain_normalized", folder / "data", folder, SUPPORT)
-            tests = {
-                str(other): training.evaluate(model, patches.load(place / "data", "test"))
-                for other, place in zip(readings, folders, strict=True)
-            }
-            matrix[str(reading)] = {label: {key: scores[key] for key in SCORES} for label, scores in tests.items()}
-            click.echo(f"{reading!s}: accuracy {matrix[str(reading)][str(reading)]['accuracy']:.3f}")
-    description = json.loads((folders[0] / "data" / "dataset.json").read_text())
-    result = {"network": "plain_normalized", "recipe": asdict(SUPPORT), "matrix": matrix}
-    _record("kernel_support", result, _brief(description), began)
-
-
-def _some_photos():
-    return itertools.islice(profiles.training_photos("local"), 0, None, SUPPORT_PHOTOS)
-
-
-def _brief(description):
-    """A data set's description without the lists of photos."""
-    return {key: value for key, value in description.items() if key != "photos_of"}
+    for label, folder in folders.items():
+        model = _train("spectrum_net", folder, RUNS / "support" / folder.name, SUPPORT)
+        scores = {other: training.evaluate(model, samples) for other, samples in tests.items()}
+        matrix[label] = {other: {key: each[key] for key in SCORES} for other, each in scores.items()}
+        click.echo(f"{label}: accuracy {matrix[label][label]['accuracy']:.3f}")
+    result = {"network": "spectrum_net", "recipe": asdict(SUPPORT), "matrix": matrix}
+    _record("kernel_support", result, next(iter(folders.values())), began)
 
 
 def _record(name, result, data, began):
+    """Write a result; `data` is what was used, or the folder of a data set."""
+    if isinstance(data, Path):
+        description = json.loads((data / "dataset.json").read_text())
+        data = {key: value for key, value in description.items() if key != "photos_of"}
     records.write(
         RESULTS / f"{name}.json", result, profile="local", data=data, seed=0, seconds=time.monotonic() - began
     )

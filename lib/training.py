@@ -120,6 +120,10 @@ _SPECTRUM = {
 }
 
 
+OVERLAP = {"spectrum_net": 8}
+"""From one training patch to the next, pixels, where a network's patches overlap; else `patches.SIZE`."""
+
+
 def recipe_for(network, profile):
     """The recipe of a network: that of the profile, and for the book's own network what it needs besides.
 
@@ -138,7 +142,7 @@ def recipe_for(network, profile):
         return replace(recipe, quiet_residuals=False)  # its sums join two branches; neither is a shortcut
     if network != "spectrum_net":
         return recipe
-    return replace(recipe, **_SPECTRUM, samples=768_000) if profile == "local" else replace(recipe, **_SPECTRUM)
+    return replace(recipe, **_SPECTRUM)
 
 
 def prepare(network, recipe, steps):
@@ -156,10 +160,14 @@ def prepare(network, recipe, steps):
     -------
     keras.Model
     """
-    model = fast_layers.accelerate(classifiers.build(network))
+    model = classifiers.build(network)
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas == 1:
+        model = fast_layers.accelerate(model)
     for layer in model._flatten_layers():
-        if recipe.batch_norm_momentum and isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = recipe.batch_norm_momentum
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = replicas > 1  # statistics of the whole batch, not of a replica's share
+            layer.momentum = recipe.batch_norm_momentum or layer.momentum
     if recipe.quiet_residuals:
         _silence_residuals(model)
     rate = recipe.learning_rate
@@ -250,6 +258,17 @@ def _turn(samples, rng):
     return samples
 
 
+def replicas():
+    """The strategy for this machine: a copy of the network on each GPU where there are several, else one network.
+
+    Returns
+    -------
+    tf.distribute.Strategy
+    """
+    gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
+    return tf.distribute.MirroredStrategy(gpus) if len(gpus) > 1 else tf.distribute.get_strategy()
+
+
 def batches(train, recipe, seed, start, stop):
     """Batches of the steps from `start` to `stop` as a tf.data set that prepares ahead."""
     size = train.shape[-1]
@@ -265,7 +284,7 @@ def batches(train, recipe, seed, start, stop):
     return tf.data.Dataset.range(start, stop).map(make).prefetch(8)
 
 
-def train(network, data, run, recipe, seed=0, progress=None):
+def train(network, data, run, recipe, seed=0, progress=None, strategy=None):
     """Train a classifier, or go on with a killed training.
 
     Parameters
@@ -280,6 +299,8 @@ def train(network, data, run, recipe, seed=0, progress=None):
     seed : int
     progress : callable, optional
         Called after every step with (steps done, steps in all).
+    strategy : tf.distribute.Strategy, optional
+        Shares each batch out; `replicas` by default.
 
     Returns
     -------
@@ -301,10 +322,15 @@ def train(network, data, run, recipe, seed=0, progress=None):
     steps = recipe.steps(samples.shape[0] * samples.shape[1])
     epoch_steps = max(1, samples.shape[0] * samples.shape[1] // recipe.batch)
     settings = {"network": network, "data": str(data), "recipe": asdict(recipe), "seed": seed, "steps": steps}
-    model, state = _resume(run, settings) or (_adapted(prepare(network, recipe, steps), samples), _fresh(settings))
+    strategy = strategy or replicas()
+    with strategy.scope():
+        model, state = _resume(run, settings) or (_adapted(prepare(network, recipe, steps), samples), _fresh(settings))
+        if strategy.num_replicas_in_sync > 1:
+            # Keras makes its metrics at the first batch, and cannot from one that is shared out.
+            model.test_on_batch(np.zeros((1, *model.input_shape[1:]), np.float32), np.zeros(1, np.int32))
 
     saved = began = time.monotonic()
-    for batch in batches(samples, recipe, seed, state["step"], steps):
+    for batch in strategy.experimental_distribute_dataset(batches(samples, recipe, seed, state["step"], steps)):
         model.reset_metrics()
         logs = model.train_on_batch(*batch, return_dict=True)
         state["step"] += 1
@@ -447,7 +473,9 @@ def calibration_error(confidence, right, bins=15):
 
 def _probabilities(model, samples):
     flat = patches.as_float(samples).reshape(-1, *samples.shape[2:], 1)
-    return model.predict_on_batch(flat)
+    return keras.ops.convert_to_numpy(
+        model(flat, training=False)
+    )  # `predict_on_batch` would repeat itself on every replica
 
 
 def run_profile(network, profile, reading, run, split="photo", seed=0, samples=None, progress=None):
@@ -480,7 +508,8 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, samples=N
     """
     run = Path(run).resolve()
     chosen = patches.READINGS[reading]
-    description = _data(run / "data", profile, chosen, split, seed)
+    stride = OVERLAP.get(network, patches.SIZE) if split == "photo" else patches.SIZE
+    description = data_set(run / "data", profile, chosen, split, seed, train_stride=stride)
     if empty := [name for name, count in description["patches"].items() if not count]:
         msg = f"No sharp patch is left for {' and '.join(empty)}: add photos, or split by patch."
         raise ValueError(msg)
@@ -507,12 +536,26 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, samples=N
     return record
 
 
-def _data(folder, profile, reading, split, seed, only=patches.SPLITS):
-    """Build a profile's data set where it is not yet there; what ``dataset.json`` says of it."""
+def data_set(folder, profile, reading, split, seed, only=patches.SPLITS, train_stride=patches.SIZE):
+    """Build a profile's data set where it is not yet there.
+
+    Parameters
+    ----------
+    folder : path
+    profile : {"quick", "local", "full"}
+    reading : patches.Reading
+    split, seed, only, train_stride
+        As in `patches.build`.
+
+    Returns
+    -------
+    dict
+        The content of ``dataset.json``.
+    """
     if not folder.exists():
         photos = functools.partial(profiles.training_photos, profile)
         fractions, threshold = profiles.fractions(profile), profiles.threshold(profile)
-        patches.build(photos, folder, reading, fractions, split, seed, threshold, only)
+        patches.build(photos, folder, reading, fractions, split, seed, threshold, only, train_stride)
     return json.loads((folder / "dataset.json").read_text())
 
 
@@ -522,6 +565,6 @@ def _test_readings(run, profile, split, seed):
     tests = {}
     for reading in patches.ALL_READINGS:
         folder = run / "test" / str(reading)
-        _data(folder, profile, reading, split, seed, only=("test",))
+        data_set(folder, profile, reading, split, seed, only=("test",))
         tests[str(reading)] = evaluate(model, patches.load(folder, "test"))
     return tests

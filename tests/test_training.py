@@ -1,17 +1,20 @@
 import json
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
-from lib import classifiers, patches, profiles, training
+from lib import classifiers, patches, paths, profiles, training
 
 
 def tiny_network(shape, classes):
     """A network that trains in a second, residual block and batch normalization included."""
     inputs = keras.Input(shape)
     x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(inputs)
-    branch = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, padding="same")(x))
+    branch = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(x))
     x = keras.layers.Add()([x, branch])
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(16, 3, strides=2, activation="relu")(x))
     return keras.Model(inputs, keras.layers.Dense(classes, activation="softmax")(x), name="tiny_inside")
@@ -85,6 +88,30 @@ def test_killed_training_resumes_without_a_seam(tiny, data, tmp_path, monkeypatc
         np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
 
 
+TWO_DEVICES = """
+import sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from lib import classifiers
+from tests.test_training import RECIPE, tiny_network, training
+classifiers.NETWORKS["tiny"] = tiny_network
+two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+training.train("tiny", sys.argv[1], sys.argv[2], RECIPE, seed=5, strategy=two)
+"""
+
+
+def test_two_devices_train_like_one(tiny, data, tmp_path):
+    training.train(tiny, data, tmp_path / "one", RECIPE, seed=5)
+    # Devices can be divided in a fresh process only.
+    command = [sys.executable, "-c", TWO_DEVICES, str(data), str(tmp_path / "two")]
+    subprocess.run(command, check=True, cwd=paths.ROOT, env=os.environ | {"PYTHONPATH": str(paths.ROOT)})
+    one, two = (json.loads((tmp_path / name / "state.json").read_text())["history"] for name in ("one", "two"))
+    for name in ("train_loss", "train_accuracy", "validation_loss"):
+        np.testing.assert_allclose([row[name] for row in two], [row[name] for row in one], rtol=1e-3)
+
+
 def test_training_learns(tiny, data, tmp_path):
     _, history, _ = training.train(tiny, data, tmp_path / "run", RECIPE)
     assert history[-1]["train_loss"] < 0.9 * np.log(20)
@@ -118,7 +145,7 @@ def test_quiet_residuals_leave_the_shortcuts_alone():
 class Oracle:
     """Answers with the level written into the first pixel, one too many for level 3."""
 
-    def predict_on_batch(self, batch):
+    def __call__(self, batch, training):
         level = np.rint(batch[:, 0, 0, 0] * 255).astype(int)
         return np.eye(20)[np.where(level == 3, 4, level)]
 
