@@ -62,7 +62,7 @@ def dense_on_components(shape, classes, features):
         sizes = spectrum_net.Innovations(spectrum_net.LEVELS)(components)
         x = ops.concatenate([spectrum_net._log_size(components), spectrum_net._log_size(10 * sizes)], axis=1)
     x = layers.BatchNormalization()(x)
-    for width in (256, 256):
+    for width in (512, 512):
         x = layers.ReLU()(layers.BatchNormalization()(layers.Dense(width, use_bias=False)(x)))
     return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x))
 
@@ -74,7 +74,7 @@ VARIANTS = {
     "component_sizes": functools.partial(dense_on_components, features="sizes"),
     "innovation_sizes": functools.partial(dense_on_components, features="innovations"),
 }
-DEGRADED = {"loss": "ordinal", "noisy": 0.15, "compressed": 0.15}
+DEGRADED = {"loss": "ordinal", "noisy": 0.1, "compressed": 0.1}
 ROWS = (
     ("plain convolutions on gray values", "plain_gray", {}),
     ("the patch normalized", "plain_normalized", {}),

@@ -115,8 +115,8 @@ _SPECTRUM = {
     "quiet_residuals": False,  # it has none
     "augment": False,  # it puts each patch into a standard pose itself
     "loss": "ordinal",
-    "noisy": 0.15,
-    "compressed": 0.15,
+    "noisy": 0.1,
+    "compressed": 0.1,
 }
 
 
