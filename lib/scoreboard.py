@@ -22,6 +22,9 @@ VERDICTS = {SAME: ("=", "#56b4e9"), CLOSE: ("≈", "#b3e2cd"), DIFFERENT: ("≠"
             IMPOSSIBLE: ("×", "#bbbbbb"), NOT_RUN: ("·", "#ffffff")}  # fmt: skip
 """Verdicts from good to none, each with its sign and color in `overview`."""
 
+ACROSS = 20
+"""Squares in a row of `overview`."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -274,19 +277,21 @@ def overview(rows):
     -------
     matplotlib.figure.Figure
     """
-    parts = sections(rows)
-    longest = max(len(part) for part in parts.values())
-    fig, axis = plt.subplots(figsize=(10.5, 0.42 * len(parts) + 0.6), layout="constrained")
-    for y, part in enumerate(parts.values()):
-        for x, row in enumerate(part):
+    fig, axis = plt.subplots(figsize=(8, 5.6), layout="constrained")
+    y, ticks = 0, {}
+    for section, part in sections(rows).items():
+        ticks[f"section {section}"] = y + 0.5
+        for k, row in enumerate(part):
+            x, down = k % ACROSS, k // ACROSS
             sign, color = VERDICTS[headline(row).word]
-            axis.add_patch(plt.Rectangle((x + 0.05, y + 0.05), 0.9, 0.9, fc=color, ec="0.4", lw=0.6))
-            axis.text(x + 0.5, y + 0.52, sign, ha="center", va="center", fontsize=10, color="black")
+            axis.add_patch(plt.Rectangle((x + 0.04, y + down + 0.06), 0.92, 0.88, fc=color, ec="0.4", lw=0.6))
+            axis.text(x + 0.5, y + down + 0.52, sign, ha="center", va="center", fontsize=11, color="black")
+        y += down + 1
     handles = [plt.Rectangle((0, 0), 1, 1, fc=color, ec="0.4", label=f"{sign}  {word}")
                for word, (sign, color) in VERDICTS.items()]  # fmt: skip
     fig.legend(handles=handles, loc="outside upper center", ncols=len(VERDICTS), frameon=False, fontsize=10)
-    axis.set(xlim=(0, longest), ylim=(len(parts), 0), xticks=[])
-    axis.set_yticks([y + 0.5 for y in range(len(parts))], [f"section {name}" for name in parts])
+    axis.set(xlim=(0, ACROSS), ylim=(y, 0), xticks=[])
+    axis.set_yticks(list(ticks.values()), list(ticks), fontsize=10)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     return fig
