@@ -250,7 +250,7 @@ def markdown(rows):
 
 def _allowance(row):
     """What is close, for a table."""
-    if not row["tolerance"]:
+    if row["tolerance"] in ("", "0 %"):
         return "-"
     if row["kind"] == "statement":
         return f"{100 * (1 - _percent(row['tolerance'])):.0f} % hold"
