@@ -4,6 +4,6 @@
 optional: they are imported when they are asked for.
 """
 
-from lib.engines.core import ENGINES, Engine, EngineError, start
+from lib.engines.core import ENGINES, Engine, EngineError, needs_tensorflow, start
 
-__all__ = ["ENGINES", "Engine", "EngineError", "start"]
+__all__ = ["ENGINES", "Engine", "EngineError", "needs_tensorflow", "start"]
