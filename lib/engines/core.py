@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from lib import paths
 
-PACKAGES = {"keras": "tensorflow", "onnx": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino"}
-ENGINES = tuple(PACKAGES)
+PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino"}
+"""What those that are optional need."""
+ENGINES = ("keras", *PACKAGES)
 """The first is the default."""
 
 
