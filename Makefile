@@ -15,7 +15,7 @@ UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help book test reproduce lint format lock clean .venv
+.PHONY: help book test reproduce bench lint format lock clean .venv
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ PROFILE ?= quick
 
 reproduce: .venv/.installed  ## Run the chapters by papermill: figures and tables to data/results/$(PROFILE)/chapters
 	.venv/bin/python -m lib reproduce --profile $(PROFILE)
+
+bench: .venv/.installed  ## Measure the engines that run the classifier: data/results/local/inference.json
+	.venv/bin/python -m lib.engines.benchmark
 
 lint: .venv/.installed  ## Check style and formatting
 	.venv/bin/ruff check .

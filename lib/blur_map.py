@@ -2,24 +2,23 @@
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
-from lib import images, patches
+from lib import engines, images, patches
 
 BATCH = 1024
 """Windows classified at a time; bounds the memory, 1 kB to 1 MB of activations each."""
 LABELS = ("hard", "expected")
 
 
-def estimate(image, model, step=8, labels="hard", confidence=False, smooth=False, progress=None):
+def estimate(image, model, step=8, labels="hard", confidence=False, smooth=False, progress=None, engine="keras"):
     """Estimate how blurred each pixel of a photo is (eq. 6).
 
     Parameters
     ----------
     image : (H, W[, 3]) float32 ndarray
         In [0, 1]; any size, smaller than a window too.
-    model : keras.Model
-        A classifier from `lib.classifiers`.
+    model : keras.Model, str, path or engines.Engine
+        A classifier from `lib.classifiers`, its name, its ``.keras`` file, or one that `engines.start` has started.
     step : int
         From one window to the next, 1 to 32 pixels. The paper uses 8, 16 for larger photos.
     labels : {"hard", "expected"}
@@ -32,6 +31,8 @@ def estimate(image, model, step=8, labels="hard", confidence=False, smooth=False
         the paper does not say.
     progress : callable, optional
         Called after every batch with (windows done, windows in all).
+    engine : {"keras", "onnx", "openvino", "openvino-bf16"}
+        What runs the classifier, see `engines.start`.
 
     Returns
     -------
@@ -43,12 +44,12 @@ def estimate(image, model, step=8, labels="hard", confidence=False, smooth=False
     Raises
     ------
     ValueError
-        The image is no image, or `step` or `labels` is none of those above.
+        The image is no image, or `step`, `labels` or `engine` is none of those above.
     """
     gray = images.to_gray(images.check_image(image))
     if smooth:
         gray = cv2.GaussianBlur(gray, (3, 3), 1, borderType=cv2.BORDER_REFLECT)
-    answers, certainty = classify(gray, model, step, labels, progress)
+    answers, certainty = classify(gray, model, step, labels, progress, engine)
     blur = average(answers, gray.shape, step)
     return (blur, average(certainty, gray.shape, step)) if confidence else blur
 
@@ -87,14 +88,14 @@ def window_pixels(length, step, size=patches.SIZE):
     )
 
 
-def classify(gray, model, step=8, labels="hard", progress=None):
+def classify(gray, model, step=8, labels="hard", progress=None, engine="keras"):
     """Classify every window of a gray picture.
 
     Parameters
     ----------
     gray : (H, W) float32 ndarray
         In [0, 1].
-    model, step, labels, progress
+    model, step, labels, progress, engine
         As in `estimate`.
 
     Returns
@@ -104,7 +105,7 @@ def classify(gray, model, step=8, labels="hard", progress=None):
     certainty : (rows, columns) float32 ndarray
         Probability of each window's most probable level.
     """
-    size = model.input_shape[1]
+    predict, size = engines.start(model, engine)
     if not (isinstance(step, int | np.integer) and 1 <= step <= size):
         msg = f"Expected a step of 1 to {size} pixels, got {step!r}: larger steps leave pixels without a window."
         raise ValueError(msg)
@@ -114,26 +115,17 @@ def classify(gray, model, step=8, labels="hard", progress=None):
     down, across = (window_pixels(length, step, size) for length in gray.shape)
     total = len(down) * len(across)
     answers, certainty = np.empty(total, np.float32), np.empty(total, np.float32)
-    predict = _compiled(model)
     for first in range(0, total, BATCH):
         chosen = slice(first, min(first + BATCH, total))
         row, column = np.divmod(np.arange(chosen.start, chosen.stop), len(across))
         windows = gray[down[row][:, :, None], across[column][:, None, :]]
-        probability = predict(tf.constant(windows[..., None], tf.float32)).numpy()
+        probability = predict(windows[..., None])
         certainty[chosen] = probability.max(1)
         answers[chosen] = probability.argmax(1) if labels == "hard" else probability @ np.arange(probability.shape[1])
         if progress:
             progress(chosen.stop, total)
     shape = len(down), len(across)
     return answers.reshape(shape), certainty.reshape(shape)
-
-
-def _compiled(model):
-    """The model as one traced function for batches of any length; kept with the model."""
-    if not hasattr(model, "blur_map_predict"):
-        signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)]
-        model.blur_map_predict = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
-    return model.blur_map_predict
 
 
 def average(answers, shape, step, size=patches.SIZE):

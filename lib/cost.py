@@ -5,7 +5,6 @@ operating system reports. What an earlier, killed run has measured is kept in ``
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -20,8 +19,6 @@ MEGAPIXELS = (0.25, 1.0, 4.0)
 SAME = ("mobilenet_v2-paper", "fdm-released", "dmenet-compact-adapted")
 """What costs as much as another method and is not measured."""
 MEASURED = comparison.MAPS / "cost.json"
-UNIT = 2**20 if sys.platform == "darwin" else 2**10
-"""What ``ru_maxrss`` counts, per mebibyte."""
 
 
 def photo(megapixels):
@@ -64,7 +61,7 @@ def measure(name, megapixels):
     estimator = estimators.get(name)
     estimator(photo(64 * 64 / 1e6))  # loads and compiles
     image = photo(megapixels)
-    idle = _peak()
+    idle = records.peak_memory()
     began = time.perf_counter(), time.process_time()
     values = estimator(image)
     seconds, processor = time.perf_counter() - began[0], time.process_time() - began[1]
@@ -72,12 +69,8 @@ def measure(name, megapixels):
         msg = f"{name} returned a map of shape {values.shape} with NaN or infinity."
         raise RuntimeError(msg)
     row = {"method": name, "megapixels": image.shape[0] * image.shape[1] / 1e6}
-    row |= {"seconds": seconds, "processor_seconds": processor, "mebibytes": _peak(), "idle_mebibytes": idle}
-    return row
-
-
-def _peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNIT
+    memory = {"mebibytes": records.peak_memory(), "idle_mebibytes": idle}
+    return row | {"seconds": seconds, "processor_seconds": processor} | memory
 
 
 @click.command()

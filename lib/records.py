@@ -5,13 +5,24 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 from lib import paths
 
-PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python", "opencv-python-headless", "scikit-image")
+PACKAGES = (
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "numpy",
+    "opencv-python",
+    "opencv-python-headless",
+    "scikit-image",
+    "onnxruntime",
+    "openvino",
+)
 
 
 def machine():
@@ -58,6 +69,18 @@ def _versions():
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def peak_memory():
+    """The most memory that this process has had, mebibytes.
+
+    Returns
+    -------
+    float
+    """
+    import resource  # here: Windows has none
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def commit():

@@ -54,6 +54,21 @@ def test_map_options_reach_the_library(photo, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "released.npy"), released)
 
 
+def test_map_on_another_engine_is_the_same_map(photo, tmp_path):
+    assert run("map", photo, "-o", tmp_path / "onnx.npy", "--no-refine", "--step", 16, "--engine", "onnx") == 0
+    expected = blur_map.estimate(images.read(photo).pixels, LENS, step=16, engine="onnx")
+    np.testing.assert_array_equal(np.load(tmp_path / "onnx.npy"), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+def test_an_engine_with_a_shipped_file_does_without_tensorflow(photo, tmp_path, engine):
+    words = ["map", str(photo), "-o", str(tmp_path / "map"), "--step", "32", "--engine", engine]
+    code = f"import sys; from lib import cli; cli.main({words}); sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    assert (tmp_path / "map.npy").exists()
+
+
 @pytest.mark.parametrize("ending", [".png", ".tif"])
 def test_picture_of_the_map_has_16_bits_and_says_its_scale(tmp_path, ending):
     sigma = np.linspace(-0.2, 19, 12, dtype=np.float32).reshape(3, 4)
@@ -162,6 +177,8 @@ def test_bad_options_end_in_one_line(photo, tmp_path, capsys):
         (("--step", 33), "33 is not in the range 1<=x<=32"),
         (("--model", "resnet"), "Unknown model 'resnet': expected one of mobilenet_v2-lens"),
         (("--model", tmp_path / "damaged.keras"), "damaged.keras cannot be read"),
+        (("--engine", "tpu"), "'tpu' is not one of 'keras', 'onnx', 'openvino'"),
+        (("--engine", "onnx", "--model", "resnet"), "Unknown model 'resnet': expected one of mobilenet_v2-lens"),
         (("--variant", "other"), "'other' is not one of 'paper', 'released'"),
         (("-o", tmp_path / "file" / "map"), "is no folder that you may write to"),
     ]

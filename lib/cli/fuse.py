@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from lib import fusion, images
-from lib.cli.common import UserError, check_writable, expand, load_model, make_folder, model_option, pair, progress
+from lib import blur_map, fusion, images, refinement
+from lib.cli.common import UserError, check_writable, expand, make_folder, network_options, pair, progress
 from lib.fusion import align
 
 STEPS = {"paper": 4, "defocus": 8}
@@ -28,8 +28,8 @@ STEPS = {"paper": 4, "defocus": 8}
 @click.option("--align", "aligned", is_flag=True, help="Align the frames to the first: for stacks held by hand.")
 @click.option("--no-map", is_flag=True, help="With the method defocus: by gradients alone, much faster.")
 @click.option("--step", type=int, help="Pixels from one window of the maps to the next.  [default: 8; paper: 4]")
-@model_option
-def fuse_command(frames, output, method, aligned, no_map, step, model):
+@network_options
+def fuse_command(frames, output, method, aligned, no_map, step, network):
     """Fuse two or more FRAMEs of a scene, focused at different depths, into one that is sharp throughout.
 
     A folder stands for the photos in it. The result has the EXIF data and the color profile of the
@@ -52,7 +52,7 @@ def fuse_command(frames, output, method, aligned, no_map, step, model):
     with tempfile.TemporaryDirectory(prefix="fuse-") as folder:
         options = {}
         if method in fusion.WITH_MAPS and not no_map:
-            options["blur_maps"] = Maps(stack, Path(folder), method, STEPS[method] if step is None else step, model)
+            options["blur_maps"] = Maps(stack, Path(folder), method, STEPS[method] if step is None else step, network)
         fused = fusion.fuse(stack, method, **options)
     make_folder(target)
     images.write(target, images.Picture(fused, stack.alpha, stack.bits, stack.exif, stack.icc_profile))
@@ -132,9 +132,9 @@ class Stack(Sequence):
 class Maps(Sequence):
     """The blur maps of a stack, estimated when they are first asked for and kept in files, not in memory."""
 
-    def __init__(self, stack, folder, method, step, model):
+    def __init__(self, stack, folder, method, step, network):
         self.stack, self.folder, self.method, self.step = stack, folder, method, step
-        self.network = load_model(model)
+        self.network = network()
 
     def __len__(self):
         return len(self.stack)
@@ -148,8 +148,6 @@ class Maps(Sequence):
         return np.load(path)
 
     def _estimate(self, number):
-        from lib import blur_map, refinement
-
         frame, update = self.stack[number], progress(f"map {number + 1} of {len(self)}", " windows")
         if self.method == "paper":
             return refinement.refine(blur_map.estimate(frame, self.network, self.step, progress=update), frame)

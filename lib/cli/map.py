@@ -1,14 +1,13 @@
 """``python -m lib map``."""
 
-import functools
 import os
 from pathlib import Path
 
 import click
 import numpy as np
 
-from lib import images, patches
-from lib.cli.common import load_model, make_folder, model_option, pair, photos_argument, progress, run, step_option
+from lib import blur_map, images, patches, refinement
+from lib.cli.common import make_folder, network_options, pair, photos_argument, progress, run, step_option
 
 
 @click.command("map")
@@ -21,7 +20,7 @@ from lib.cli.common import load_model, make_folder, model_option, pair, photos_a
     help="For one photo a file (.png, .tif, .npy or no ending), for more a folder.",
 )
 @step_option
-@model_option
+@network_options
 @click.option(
     "--labels",
     type=click.Choice(["hard", "expected"]),
@@ -37,20 +36,16 @@ from lib.cli.common import load_model, make_folder, model_option, pair, photos_a
     help="Refinement of the paper's text or of its code.",
 )
 @click.option("--no-refine", is_flag=True, help="Leave the map as the windows give it.")
-def map_command(photos, output, step, model, labels, variant, no_refine):
+def map_command(photos, output, step, network, labels, variant, no_refine):
     """Write the defocus map of each PHOTO, or of all photos in a folder.
 
     OUTPUT.npy holds sigma in pixels, float32; OUTPUT.png (or .tif) is a 16 bit picture of it whose
     description says the scale.
     """
-    network = functools.cache(load_model)
 
     def work(photo, target):
         pixels = images.read(photo).pixels
-        classifier = network(model)
-        from lib import blur_map, refinement
-
-        sigma = blur_map.estimate(pixels, classifier, step, labels, progress=progress(photo.name, " windows"))
+        sigma = blur_map.estimate(pixels, network(), step, labels, progress=progress(photo.name, " windows"))
         if not no_refine:
             sigma = refinement.refine(sigma, pixels, variant)
         write_map(target, sigma)

@@ -1,0 +1,135 @@
+"""Starting an engine."""
+
+import functools
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from lib import paths
+
+PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino"}
+"""What those that are optional need."""
+ENGINES = ("keras", *PACKAGES)
+"""The first is the default."""
+
+
+class EngineError(ValueError):
+    """An engine that is unknown, or that this machine does not have; the message says how to get it or do without."""
+
+
+class Engine(NamedTuple):
+    """A classifier that is ready to run."""
+
+    predict: Callable
+    """(N, size, size, 1) float32 ndarray in [0, 1] to (N, levels) float32 probabilities, for any N above 0."""
+    size: int
+    """Side of a window, pixels."""
+
+
+def start(model, engine="keras"):
+    """Make a classifier ready to run; one that was started before is taken again.
+
+    Parameters
+    ----------
+    model : str, path, keras.Model or Engine
+        The name of a shipped classifier, a ``.keras`` file or an open model. An `Engine` is returned as it is.
+    engine : {"keras", "onnx", "openvino", "openvino-bf16"}
+        ``keras``
+            TensorFlow, one traced graph.
+        ``onnx``, ``openvino``
+            ONNX Runtime and OpenVINO, both in float32: the same probabilities within 1e-4.
+        ``openvino-bf16``
+            OpenVINO in bfloat16 with a second look in float32 at close calls: nearly always the same level, and faster
+            on processors with bfloat16 arithmetic.
+
+    Returns
+    -------
+    Engine
+
+    Raises
+    ------
+    EngineError
+        The engine is unknown, its package is not installed, or the processor has no bfloat16.
+    ModelError
+        As `classifiers.load`.
+    """
+    if isinstance(model, Engine):
+        return model
+    if engine not in ENGINES:
+        msg = f"Unknown engine {engine!r}: expected one of {', '.join(ENGINES)}."
+        raise EngineError(msg)
+    if engine == "keras":
+        from lib.engines import keras
+
+        return keras.start(_load(model))
+    require(PACKAGES[engine], f"The engine {engine}")
+    return _from_file(onnx_file(model), engine)
+
+
+@functools.lru_cache(maxsize=4)
+def _from_file(path, engine):
+    """Importing `lib.engines.onnx` or `lib.engines.openvino` imports its package."""
+    module = importlib.import_module(f"lib.engines.{engine.removesuffix('-bf16')}")
+    return module.start_bfloat16(path) if engine == "openvino-bf16" else module.start(path)
+
+
+def needs_tensorflow(model, engine):
+    """Whether starting this engine imports TensorFlow: Keras, and classifiers without a shipped ONNX file, do."""
+    return engine == "keras" or not _shipped(model)
+
+
+def onnx_file(model):
+    """The ONNX file of a classifier: the shipped one, or one that is exported on the first call and kept.
+
+    Parameters
+    ----------
+    model : str, path or keras.Model
+
+    Returns
+    -------
+    Path
+    """
+    if shipped := _shipped(model):
+        return shipped
+    from lib.engines import export
+
+    return export.cached(_load(model))
+
+
+def _shipped(model):
+    """The ONNX file in ``data/weights``, or None."""
+    path = paths.WEIGHTS / f"{model}.onnx"
+    return path if isinstance(model, str) and path.is_file() else None
+
+
+def _load(model):
+    return _load_file(str(model)) if isinstance(model, str | Path) else model
+
+
+@functools.lru_cache(maxsize=2)
+def _load_file(name):
+    from lib import classifiers
+
+    return classifiers.load(name)
+
+
+def require(package, what):
+    """Refuse to go on without an optional package.
+
+    Parameters
+    ----------
+    package : str
+        Its name, for pip and for import.
+    what : str
+        Needs it; begins the message.
+
+    Raises
+    ------
+    EngineError
+    """
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        msg = f"{what} needs the package {package}: pip install {package}, or take the engine keras."
+        raise EngineError(msg) from error
