@@ -15,7 +15,7 @@ UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help book test reproduce lint format lock clean .venv
+.PHONY: help book test reproduce graph record nbval lint format lock clean .venv
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,16 @@ PROFILE ?= quick
 
 reproduce: .venv/.installed  ## Run the chapters by papermill: figures and tables to data/results/$(PROFILE)/chapters
 	.venv/bin/python -m lib reproduce --profile $(PROFILE)
+
+CHAPTERS ?=
+CHANGED ?=
+
+record: .venv/.installed  ## Record what the chapters answer, or CHAPTERS="optics dataset", or CHANGED=1: tests/recorded
+	.venv/bin/python -m lib.recordings $(if $(CHANGED),--changed) $(CHAPTERS)
+
+nbval: .venv/.installed  ## Run the recorded chapters again and compare
+	.venv/bin/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 \
+		--nbval-sanitize-with tests/recorded/sanitize.cfg $(or $(CHAPTERS:%=tests/recorded/%.ipynb),tests/recorded)
 
 lint: .venv/.installed  ## Check style and formatting
 	.venv/bin/ruff check .
