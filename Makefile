@@ -28,8 +28,15 @@ test: .venv/.installed  ## Run the tests and the doctests
 
 PROFILE ?= quick
 
-reproduce: .venv/.installed  ## Run the chapters by papermill: figures and tables to data/results/$(PROFILE)/chapters
-	.venv/bin/python -m lib reproduce --profile $(PROFILE)
+# A run that was killed leaves a lock, which would be in the way of going on.
+SNAKEMAKE = .venv/bin/python -m snakemake --cores all $(GPUS:%=--resources gpu=%) --rerun-incomplete --nolock \
+	--config profile=$(PROFILE)
+
+reproduce: .venv/.installed  ## Train, measure, run the chapters, build the book: data/results/$(PROFILE)
+	$(SNAKEMAKE)
+
+graph: .venv/.installed  ## List what `make reproduce` would run
+	$(SNAKEMAKE) --dry-run
 
 CHAPTERS ?=
 CHANGED ?=
@@ -62,6 +69,7 @@ clean:  ## Remove the built book and the caches; .venv stays
 
 .venv/.installed: $(LOCK)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was not found. Install one, or name it: make book PYTHON=/path/to/python" >&2; exit 1; }
+	@test ! -L .venv || { echo ".venv is a link, and making it anew would empty what it points to: remove the link first." >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --require-hashes --requirement $(LOCK)
 	@touch $@

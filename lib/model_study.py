@@ -1,12 +1,13 @@
 """The numbers of the chapter "Models": ``python -m lib.model_study costs|ablation|support|robustness``.
 
-Each command records its numbers under ``data/results/local``. `ablation` and `support` train small
-networks for minutes; a killed one goes on where it stopped.
+Each command records its numbers, under ``data/results/local`` or where ``-o`` says. `ablation` and `support` train
+small networks for minutes; a killed one goes on where it stopped.
 """
 
 import functools
 import itertools
 import json
+import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +21,6 @@ from keras import layers, ops
 from lib import classifiers, degradations, patches, paths, profiles, records, training
 from lib.classifiers import cost, shufflenet_v2, spectrum_net
 
-RESULTS = paths.RESULTS / "local"
 NOISE = 2.0
 """Standard deviation of the noise in the noisy copies, gray levels of 0..255."""
 QUALITY = 80
@@ -94,8 +94,14 @@ ROWS = (
 
 
 @click.group()
-def main():
+@click.option("--profile", type=click.Choice(profiles.PROFILES), default="local", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Record. [default: its own in data/results/PROFILE]"
+)
+@click.pass_context
+def main(context, profile, output):
     """Make and record the numbers of the chapter "Models"."""
+    context.obj = {"profile": profile, "output": output}
 
 
 @main.command()
@@ -146,7 +152,8 @@ def _train(network, data, run, recipe):
     """The trained network of a run; one that is finished is not trained again."""
     if not (run / "weights.weights.h5").exists():
         model, _, _ = training.train(network, data, run, recipe)
-        model.save_weights(run / "weights.weights.h5")
+        model.save_weights(run / "partial.weights.h5")
+        os.replace(run / "partial.weights.h5", run / "weights.weights.h5")
     model = training.prepare(network, recipe, 1)
     model.load_weights(run / "weights.weights.h5")
     return model
@@ -192,7 +199,8 @@ def robustness(data, names):
 
 @main.command()
 @click.option("--runs", type=click.Path(path_type=Path), default=paths.ROOT / "runs" / "support")
-def support(runs):
+@click.pass_obj
+def support(options, runs):
     """A small network trained on each reading of "filter the patch", tested on all."""
     began = time.monotonic()
     readings = [
@@ -201,7 +209,8 @@ def support(runs):
     folders = [runs / str(reading).replace(", ", "-").replace("+", "") for reading in readings]
     for reading, folder in zip(readings, folders, strict=True):
         if not (folder / "data").exists():
-            patches.build(_some_photos, folder / "data", reading, profiles.fractions("local"))
+            some = functools.partial(_some_photos, options["profile"])
+            patches.build(some, folder / "data", reading, profiles.fractions(options["profile"]))
     matrix = {}
     with mock.patch.dict(classifiers.NETWORKS, VARIANTS):
         for reading, folder in zip(readings, folders, strict=True):
@@ -217,8 +226,8 @@ def support(runs):
     _record("kernel_support", result, _brief(description), began)
 
 
-def _some_photos():
-    return itertools.islice(profiles.training_photos("local"), 0, None, SUPPORT_PHOTOS)
+def _some_photos(profile):
+    return itertools.islice(profiles.training_photos(profile), 0, None, SUPPORT_PHOTOS)
 
 
 def _brief(description):
@@ -227,9 +236,9 @@ def _brief(description):
 
 
 def _record(name, result, data, began):
-    records.write(
-        RESULTS / f"{name}.json", result, profile="local", data=data, seed=0, seconds=time.monotonic() - began
-    )
+    profile, output = (click.get_current_context().obj[option] for option in ("profile", "output"))
+    path = output or paths.RESULTS / profile / f"{name}.json"
+    records.write(path, result, profile=profile, data=data, seed=0, seconds=time.monotonic() - began)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ A batch is a function of the seed and the step alone, and a checkpoint holds the
 killed run goes on as if nothing had happened.
 """
 
-import functools
 import json
 import time
 from dataclasses import asdict, dataclass, replace
@@ -448,7 +447,7 @@ def _probabilities(model, samples):
     return model.predict_on_batch(flat)
 
 
-def run_profile(network, profile, reading, run, split="photo", seed=0, progress=None):
+def run_profile(network, profile, reading, run, split="photo", seed=0, progress=None, data=None):
     """Build the data set, train, test on every reading and record: what ``python -m lib train`` does.
 
     Parameters
@@ -463,6 +462,8 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, progress=
         As in `patches.build`.
     progress : callable, optional
         Called with (steps done, steps in all).
+    data : path, optional
+        The patches, made by `profiles.build` with the same profile, reading, split and seed; built if not given.
 
     Returns
     -------
@@ -475,15 +476,16 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, progress=
         The photos have too few sharp patches for three sets.
     """
     run = Path(run).resolve()
+    data = Path(data).resolve() if data else run / "data"
     chosen = patches.READINGS[reading]
-    description = _data(run / "data", profile, chosen, split, seed)
+    description = profiles.build(data, profile, chosen, split, seed)
     if empty := [name for name, count in description["patches"].items() if not count]:
         msg = f"No sharp patch is left for {' and '.join(empty)}: add photos, or split by patch."
         raise ValueError(msg)
     recipe = recipe_for(network, profile)
     if chosen.bits != 8:
         recipe = replace(recipe, noisy=0.0, compressed=0.0)  # which are about photo files
-    model, history, seconds = train(network, run / "data", run, recipe, seed, progress)
+    model, history, seconds = train(network, data, run, recipe, seed, progress)
     classifiers.save(model, run / "weights.keras")
     tests = _test_readings(run, profile, split, seed)
     result = {
@@ -501,21 +503,12 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, progress=
     return record
 
 
-def _data(folder, profile, reading, split, seed, only=patches.SPLITS):
-    """Build a profile's data set where it is not yet there; what ``dataset.json`` says of it."""
-    if not folder.exists():
-        photos = functools.partial(profiles.training_photos, profile)
-        fractions, threshold = profiles.fractions(profile), profiles.threshold(profile)
-        patches.build(photos, folder, reading, fractions, split, seed, threshold, only)
-    return json.loads((folder / "dataset.json").read_text())
-
-
 def _test_readings(run, profile, split, seed):
     """Test the saved weights, rounded to float16 as they are, on the same test patches in all readings."""
     model = classifiers.load(run / "weights.keras")
     tests = {}
     for reading in patches.ALL_READINGS:
         folder = run / "test" / str(reading)
-        _data(folder, profile, reading, split, seed, only=("test",))
+        profiles.build(folder, profile, reading, split, seed, only=("test",))
         tests[str(reading)] = evaluate(model, patches.load(folder, "test"))
     return tests

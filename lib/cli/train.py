@@ -32,13 +32,14 @@ from lib.cli.common import UserError, check_writable, import_tensorflow, progres
     help="What the sets share out.",
 )
 @click.option("--seed", default=0, show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), help="Patches that are at hand; made if not given.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     help="Folder of the run; one that holds a killed run goes on. [default: runs/NETWORK-READING-PROFILE]",
 )
-def train_command(network, profile, reading, split, seed, output):
+def train_command(network, profile, reading, split, seed, data, output):
     """Train NETWORK and test it; a killed run goes on where it stopped.
 
     The folder of the run gets weights.keras (for --model), record.json (the results), card.md and,
@@ -53,7 +54,7 @@ def train_command(network, profile, reading, split, seed, output):
     output = output or paths.ROOT / "runs" / f"{network}-{reading}-{profile}"
     check_writable(output / "record.json")
     record = training.run_profile(
-        network, profile, reading, output, split=split, seed=seed, progress=progress(network, " steps")
+        network, profile, reading, output, split=split, seed=seed, progress=progress(network, " steps"), data=data
     )
     test = record["result"]["test"]
     click.echo(
