@@ -15,7 +15,7 @@ UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help book test reproduce bench lint format lock clean .venv
+.PHONY: help book test reproduce graph record nbval bench lint format lock clean .venv
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,25 @@ test: .venv/.installed  ## Run the tests and the doctests
 
 PROFILE ?= quick
 
-reproduce: .venv/.installed  ## Run the chapters by papermill: figures and tables to data/results/$(PROFILE)/chapters
-	.venv/bin/python -m lib reproduce --profile $(PROFILE)
+# A run that was killed leaves a lock, which would be in the way of going on.
+SNAKEMAKE = .venv/bin/python -m snakemake --cores all $(GPUS:%=--resources gpu=%) --rerun-incomplete --nolock \
+	--config profile=$(PROFILE)
+
+reproduce: .venv/.installed  ## Train, measure, run the chapters, build the book: data/results/$(PROFILE)
+	$(SNAKEMAKE)
+
+graph: .venv/.installed  ## List what `make reproduce` would run
+	$(SNAKEMAKE) --dry-run
+
+CHAPTERS ?=
+CHANGED ?=
+
+record: .venv/.installed  ## Record what the chapters answer, or CHAPTERS="optics dataset", or CHANGED=1: tests/recorded
+	.venv/bin/python -m lib.recordings $(if $(CHANGED),--changed) $(CHAPTERS)
+
+nbval: .venv/.installed  ## Run the recorded chapters again and compare
+	.venv/bin/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 \
+		--nbval-sanitize-with tests/recorded/sanitize.cfg $(or $(CHAPTERS:%=tests/recorded/%.ipynb),tests/recorded)
 
 bench: .venv/.installed  ## Measure the engines that run the classifier: data/results/local/inference.json
 	.venv/bin/python -m lib.engines.benchmark
@@ -55,6 +72,7 @@ clean:  ## Remove the built book and the caches; .venv stays
 
 .venv/.installed: $(LOCK)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was not found. Install one, or name it: make book PYTHON=/path/to/python" >&2; exit 1; }
+	@test ! -L .venv || { echo ".venv is a link, and making it anew would empty what it points to: remove the link first." >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --require-hashes --requirement $(LOCK)
 	@touch $@

@@ -19,6 +19,7 @@ from sklearn.metrics import fbeta_score, roc_auc_score
 from lib import estimators, images, optics, patches, paths, photos, records
 from lib.estimators import laplacian_variance
 from lib.metrics.map_errors import map_errors
+from lib.profiles import PROFILES
 
 METHODS = (
     "classifier",
@@ -83,9 +84,9 @@ def scenes(profile="quick"):
 
     Parameters
     ----------
-    profile : {"quick", "local"}
+    profile : {"quick", "local", "full"}
         A part of the bundled motorcycle in two settings; or all of it in all settings, and the 8 Middlebury scenes
-        in one each.
+        in one each (both others).
 
     Yields
     ------
@@ -500,22 +501,25 @@ def _dig(row, key):
 @click.command()
 @click.argument("part", type=click.Choice(["scenes", "masks"]))
 @click.option("--method", "chosen", multiple=True, help="Estimator; may be repeated. All by default.")
-def main(part, chosen):
-    """Record the comparison on rendered scenes or on masks, profile local."""
-    names, folder = list(chosen) or methods(), MAPS / part
+@click.option("--profile", type=click.Choice(PROFILES), default="local", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Record. [default: in data/results/PROFILE]")
+def main(part, chosen, profile, output):
+    """Record the comparison on rendered scenes or on masks; `quick` has two small scenes, the others are alike."""
+    names, folder = list(chosen) or methods(), MAPS / profile / part
     began = time.perf_counter()
 
     def say(line):
         click.echo(f"{time.perf_counter() - began:.0f} s {line}", err=True)
 
     if part == "scenes":
-        rows = judge_scenes(names, "local", folder, say)
-        data = {"scenes": "motorcycle; middlebury_third", "settings": [str(setting) for setting in SETTINGS]}
+        rows = judge_scenes(names, profile, folder, say)
+        places = "part of motorcycle" if profile == "quick" else "motorcycle; middlebury_third"
+        data = {"scenes": places, "settings": [str(setting) for setting in SETTINGS]}
     else:
         rows, data = judge_masks(names, folder, say), "cuhk"
     seconds = time.perf_counter() - began
-    path = paths.RESULTS / "local" / f"comparison_{part}.json"
-    records.write(path, {"rows": rows}, profile="local", data=data, seed=0, seconds=seconds)
+    path = output or paths.RESULTS / profile / f"comparison_{part}.json"
+    records.write(path, {"rows": rows}, profile=profile, data=data, seed=0, seconds=seconds)
     click.echo(path)
 
 

@@ -8,12 +8,14 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 import cv2
 import numpy as np
 
 from lib import comparison, estimators, paths, photos, records
+from lib.profiles import PROFILES
 
 MEGAPIXELS = (0.25, 1.0, 4.0)
 SAME = ("mobilenet_v2-paper", "fdm-released", "dmenet-compact-adapted")
@@ -78,9 +80,11 @@ def measure(name, megapixels):
 @click.option(
     "--megapixels", "sizes", multiple=True, type=float, help="Size; may be repeated. 0.25, 1 and 4 by default."
 )
+@click.option("--profile", type=click.Choice(PROFILES), default="local", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Record. [default: in data/results/PROFILE]")
 @click.option("--once", is_flag=True, help="Measure the first method and size in this process and print the result.")
-def main(chosen, sizes, once):
-    """Record what the estimators cost, profile local."""
+def main(chosen, sizes, profile, output, once):
+    """Record what the estimators cost."""
     names, sizes = list(chosen) or [name for name in comparison.methods() if name not in SAME], sizes or MEGAPIXELS
     if once:
         click.echo(json.dumps(measure(names[0], sizes[0])))
@@ -96,9 +100,9 @@ def main(chosen, sizes, once):
                 rows.append(json.loads(out.splitlines()[-1]) | {"asked": size})
                 records.write_json(MEASURED, rows)
                 click.echo(f"{time.perf_counter() - began:.0f} s {rows[-1]}", err=True)
-    path = paths.RESULTS / "local" / "comparison_cost.json"
+    path = output or paths.RESULTS / profile / "comparison_cost.json"
     seconds = time.perf_counter() - began
-    records.write(path, {"rows": rows}, profile="local", data="china, mirrored", seed=0, seconds=seconds)
+    records.write(path, {"rows": rows}, profile=profile, data="china, mirrored", seed=0, seconds=seconds)
     click.echo(path)
 
 

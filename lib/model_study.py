@@ -1,11 +1,12 @@
 """The numbers of the chapter "Models": ``python -m lib.model_study costs|ablation|support|robustness``.
 
-Each command records its numbers under ``data/results/local``. `ablation` and `support` train small
-networks for minutes; a killed one goes on where it stopped.
+Each command records its numbers, under ``data/results/local`` or where ``-o`` says. `ablation` and `support` train
+small networks for minutes; a killed one goes on where it stopped.
 """
 
 import functools
 import json
+import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -16,11 +17,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from lib import classifiers, degradations, patches, paths, records, training
+from lib import classifiers, degradations, patches, paths, profiles, records, training
 from lib.classifiers import cost, shufflenet_v2, spectrum_net
 
-RESULTS = paths.RESULTS / "local"
-RUNS = paths.ROOT / "runs" / "model_study"
 NOISE = 2.0
 """Standard deviation of the noise in the noisy copies, gray levels of 0..255."""
 QUALITY = 80
@@ -93,8 +92,17 @@ ROWS = (
 
 
 @click.group()
-def main():
+@click.option("--profile", type=click.Choice(profiles.PROFILES), default="local", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Record. [default: its own in data/results/PROFILE]"
+)
+@click.option(
+    "--runs", type=click.Path(path_type=Path), default=paths.ROOT / "runs" / "model_study", help="Data sets, trainings."
+)
+@click.pass_context
+def main(context, profile, output, runs):
     """Make and record the numbers of the chapter "Models"."""
+    context.obj = {"profile": profile, "output": output, "runs": runs}
 
 
 @main.command()
@@ -121,7 +129,8 @@ def _cost(model):
 
 
 @main.command()
-def ablation():
+@click.pass_obj
+def ablation(options):
     """What each part of SpectrumNet is good for, on the validation photos."""
     began = time.monotonic()
     folders = {overlap: _data_set(patches.READINGS["lens"], overlap) for overlap in (False, True)}
@@ -130,7 +139,7 @@ def ablation():
     with mock.patch.dict(classifiers.NETWORKS, VARIANTS):
         for number, (label, network, changes) in enumerate(ROWS):
             recipe = training.replace(ABLATION, **{key: value for key, value in changes.items() if key != "overlap"})
-            model = _train(network, folders["overlap" in changes], RUNS / "ablation" / str(number), recipe)
+            model = _train(network, folders["overlap" in changes], options["runs"] / "ablation" / str(number), recipe)
             rows.append(
                 {"change": label, "network": network, "changes": changes, "parameters": model.count_params()}
                 | {"samples": recipe.samples, "scores": robustness_scores(model, validation)}
@@ -140,11 +149,12 @@ def ablation():
 
 
 def _data_set(reading, overlap=False):
-    """The folder with a data set of the profile local, built if it is not yet there."""
+    """The folder with a data set of the profile, built if it is not yet there."""
+    options = click.get_current_context().obj
     name = str(reading).replace(", ", "-").replace("+", "").replace(" ", "-")
     stride = training.OVERLAP["spectrum_net"] if overlap else patches.SIZE
-    folder = RUNS / (f"{name}-overlap" if overlap else name)
-    training.data_set(folder, "local", reading, "photo", 0, train_stride=stride)
+    folder = options["runs"] / (f"{name}-overlap" if overlap else name)
+    profiles.build(folder, options["profile"], reading, train_stride=stride)
     return folder
 
 
@@ -152,7 +162,8 @@ def _train(network, data, run, recipe):
     """The trained network of a run; one that is finished is not trained again."""
     if not (run / "weights.weights.h5").exists():
         model, _, _ = training.train(network, data, run, recipe)
-        model.save_weights(run / "weights.weights.h5")
+        model.save_weights(run / "partial.weights.h5")
+        os.replace(run / "partial.weights.h5", run / "weights.weights.h5")
     model = training.prepare(network, recipe, 1)
     model.load_weights(run / "weights.weights.h5")
     return model
@@ -196,14 +207,15 @@ def robustness(names):
 
 
 @main.command()
-def support():
+@click.pass_obj
+def support(options):
     """SpectrumNet trained on each reading of "filter the patch", tested on all."""
     began = time.monotonic()
     folders = {str(reading): _data_set(reading) for reading in patches.ALL_READINGS}
     tests = {label: patches.load(folder, "test") for label, folder in folders.items()}
     matrix = {}
     for label, folder in folders.items():
-        model = _train("spectrum_net", folder, RUNS / "support" / folder.name, SUPPORT)
+        model = _train("spectrum_net", folder, options["runs"] / "support" / folder.name, SUPPORT)
         scores = {other: training.evaluate(model, samples) for other, samples in tests.items()}
         matrix[label] = {other: {key: each[key] for key in SCORES} for other, each in scores.items()}
         click.echo(f"{label}: accuracy {matrix[label][label]['accuracy']:.3f}")
@@ -216,9 +228,9 @@ def _record(name, result, data, began):
     if isinstance(data, Path):
         description = json.loads((data / "dataset.json").read_text())
         data = {key: value for key, value in description.items() if key != "photos_of"}
-    records.write(
-        RESULTS / f"{name}.json", result, profile="local", data=data, seed=0, seconds=time.monotonic() - began
-    )
+    profile, output = (click.get_current_context().obj[option] for option in ("profile", "output"))
+    path = output or paths.RESULTS / profile / f"{name}.json"
+    records.write(path, result, profile=profile, data=data, seed=0, seconds=time.monotonic() - began)
 
 
 if __name__ == "__main__":

@@ -101,13 +101,15 @@ INPUTS = ("lib", "data", "requirements.txt")
 """What the cells of a chapter may use."""
 
 
-def inputs_hash(root=paths.ROOT):
+def inputs_hash(root=paths.ROOT, inputs=INPUTS):
     """Hash the names and contents of all files that a chapter's cells may use.
 
     Parameters
     ----------
     root : Path
         Top folder of the repository.
+    inputs : sequence of str
+        Files and folders in it.
 
     Returns
     -------
@@ -115,10 +117,11 @@ def inputs_hash(root=paths.ROOT):
         16 hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for top in INPUTS:
+    for top in inputs:
         for path in sorted([root / top, *(root / top).rglob("*")]):
-            # What `lib.reproduce` collects from the chapters is no input of theirs.
-            if path.is_file() and path.suffix != ".pyc" and "chapters" not in path.parts[len(root.parts) :]:
+            # What `lib.reproduce` collects from the chapters is no input of theirs, and none reads what quick measures.
+            is_input = path.suffix != ".pyc" and {"chapters", "quick"}.isdisjoint(path.parts[len(root.parts) :])
+            if is_input and path.is_file():
                 digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -122,8 +122,7 @@ def _run(name, target, parameters, book, key):
     _check_parameters(name, notebook, parameters)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(_BOTH_FORMATS))
     nbformat.write(notebook, partial / NOTEBOOK)
-    # The kernel runs in the folder of the chapters and imports `lib` all the same.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
+    let_kernels_import_lib()
     began = time.monotonic()
     try:
         ran = papermill.execute_notebook(
@@ -145,6 +144,13 @@ def _run(name, target, parameters, book, key):
     )
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
+
+
+def let_kernels_import_lib():
+    """Have the kernels that this process starts find `lib`, whatever folder they run in."""
+    found = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if str(paths.ROOT) not in found:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(paths.ROOT), *found]))
 
 
 def _check_parameters(name, notebook, parameters):

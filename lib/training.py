@@ -4,7 +4,6 @@ A batch is a function of the seed and the step alone, and a checkpoint holds the
 killed run goes on as if nothing had happened.
 """
 
-import functools
 import json
 import time
 from dataclasses import asdict, dataclass, replace
@@ -478,7 +477,7 @@ def _probabilities(model, samples):
     )  # `predict_on_batch` would repeat itself on every replica
 
 
-def run_profile(network, profile, reading, run, split="photo", seed=0, samples=None, progress=None):
+def run_profile(network, profile, reading, run, split="photo", seed=0, samples=None, progress=None, data=None):
     """Build the data set, train, test on every reading and record: what ``python -m lib train`` does.
 
     Parameters
@@ -495,6 +494,8 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, samples=N
         Samples seen in all, instead of what `recipe_for` says.
     progress : callable, optional
         Called with (steps done, steps in all).
+    data : path, optional
+        The patches, made by `profiles.build` with the same profile, reading, split and seed; built if not given.
 
     Returns
     -------
@@ -507,9 +508,10 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, samples=N
         The photos have too few sharp patches for three sets.
     """
     run = Path(run).resolve()
+    data = Path(data).resolve() if data else run / "data"
     chosen = patches.READINGS[reading]
     stride = OVERLAP.get(network, patches.SIZE) if split == "photo" else patches.SIZE
-    description = data_set(run / "data", profile, chosen, split, seed, train_stride=stride)
+    description = profiles.build(data, profile, chosen, split, seed, train_stride=stride)
     if empty := [name for name, count in description["patches"].items() if not count]:
         msg = f"No sharp patch is left for {' and '.join(empty)}: add photos, or split by patch."
         raise ValueError(msg)
@@ -518,7 +520,7 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, samples=N
         recipe = replace(recipe, samples=samples)
     if chosen.bits != 8:
         recipe = replace(recipe, noisy=0.0, compressed=0.0)  # which are about photo files
-    model, history, seconds = train(network, run / "data", run, recipe, seed, progress)
+    model, history, seconds = train(network, data, run, recipe, seed, progress)
     classifiers.save(model, run / "weights.keras")
     tests = _test_readings(run, profile, split, seed)
     result = {
@@ -536,35 +538,12 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, samples=N
     return record
 
 
-def data_set(folder, profile, reading, split, seed, only=patches.SPLITS, train_stride=patches.SIZE):
-    """Build a profile's data set where it is not yet there.
-
-    Parameters
-    ----------
-    folder : path
-    profile : {"quick", "local", "full"}
-    reading : patches.Reading
-    split, seed, only, train_stride
-        As in `patches.build`.
-
-    Returns
-    -------
-    dict
-        The content of ``dataset.json``.
-    """
-    if not folder.exists():
-        photos = functools.partial(profiles.training_photos, profile)
-        fractions, threshold = profiles.fractions(profile), profiles.threshold(profile)
-        patches.build(photos, folder, reading, fractions, split, seed, threshold, only, train_stride)
-    return json.loads((folder / "dataset.json").read_text())
-
-
 def _test_readings(run, profile, split, seed):
     """Test the saved weights, rounded to float16 as they are, on the same test patches in all readings."""
     model = classifiers.load(run / "weights.keras")
     tests = {}
     for reading in patches.ALL_READINGS:
         folder = run / "test" / str(reading)
-        data_set(folder, profile, reading, split, seed, only=("test",))
+        profiles.build(folder, profile, reading, split, seed, only=("test",))
         tests[str(reading)] = evaluate(model, patches.load(folder, "test"))
     return tests

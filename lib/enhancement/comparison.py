@@ -1,4 +1,4 @@
-"""The methods side by side on many photos: ``python -m lib.enhancement.comparison local`` records the numbers.
+"""The methods side by side on many photos: ``python -m lib.enhancement.comparison PROFILE [FILE]`` records the numbers.
 
 Two kinds of photos. Real ones, out of focus in part, whose map is estimated: they tell about halos, noise and
 sharpness. And sharp ones that are blurred here, so that the map is known and the sharp original too.
@@ -180,17 +180,16 @@ def summary(rows_of_photos):
     return {method: {name: float(np.median(v)) for name, v in row.items()} for method, row in values.items()}
 
 
-def main(profile="local", seed=0):
-    """Measure and write ``data/results/PROFILE/enhancement.json``."""
+def main(profile="local", output=None, seed=0):
+    """Measure and write ``data/results/PROFILE/enhancement.json``, or another record."""
     from lib import classifiers
 
     began = time.perf_counter()
     result = run(profile, classifiers.load("mobilenet_v2-lens"), seed)
     data = {kind: list(rows) for kind, rows in result.items()}
     seconds = time.perf_counter() - began
-    records.write(
-        paths.RESULTS / profile / "enhancement.json", result, profile=profile, data=data, seed=seed, seconds=seconds
-    )
+    path = output or paths.RESULTS / profile / "enhancement.json"
+    records.write(path, result, profile=profile, data=data, seed=seed, seconds=seconds)
 
 
 if __name__ == "__main__":

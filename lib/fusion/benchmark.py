@@ -1,4 +1,4 @@
-"""Compares ``python -m lib fuse`` with enfuse: ``python -m lib.fusion.benchmark``.
+"""Compares ``python -m lib fuse`` with enfuse: ``python -m lib.fusion.benchmark [PROFILE FILE]``.
 
 Enfuse is a program for panoramas and stacks that is not part of this project; on Debian
 ``apt-get install enfuse`` brings it. Both get the same files, rendered from a scene whose truth is
@@ -120,7 +120,7 @@ def measure():
     return result
 
 
-def main():
+def main(profile="local", output=None):
     """Measure and record, or say what is missing."""
     if shutil.which("enfuse") is None:
         sys.exit("enfuse is not installed, so there is nothing to compare with: apt-get install enfuse")
@@ -128,9 +128,9 @@ def main():
     start = time.perf_counter()
     result = measure() | {"enfuse": {"version": version, "options": ENFUSE}}
     records.write(
-        paths.RESULTS / "local" / "fusion_benchmark.json",
+        output or paths.RESULTS / profile / "fusion_benchmark.json",
         result,
-        profile="local",
+        profile=profile,
         data=f"motorcycle (scikit-image), {FRAMES} frames rendered by lib.optics; enlarged to 4000x3000",
         seed=0,
         seconds=time.perf_counter() - start,
@@ -138,4 +138,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

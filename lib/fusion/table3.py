@@ -1,4 +1,4 @@
-"""Measures the fusion methods: ``python -m lib.fusion.table3 WHAT``, WHAT one of
+"""Measures the fusion methods: ``python -m lib.fusion.table3 WHAT [PROFILE FILE]``, WHAT one of
 
 table3
     The paper's Table 3 (needs the photo sets): data/results/local/table3.json.
@@ -11,6 +11,7 @@ rendered
 import functools
 import hashlib
 import itertools
+import os
 import sys
 import time
 
@@ -154,7 +155,9 @@ def blur_map_of(frame, model, step, labels):
     cached = paths.BUILD / "fusion_maps" / f"{key}-{step}-{labels}.npy"
     if not cached.exists():
         cached.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cached, blur_map.estimate(frame, _network(model), step, labels))
+        partial = cached.with_name(f"partial-{cached.name}")
+        np.save(partial, blur_map.estimate(frame, _network(model), step, labels))
+        os.replace(partial, cached)
     return np.load(cached)
 
 
@@ -200,16 +203,17 @@ TARGETS = {
 }
 
 
-def main(what):
-    """Measure and record one of `TARGETS`."""
+def main(what, profile="local", output=None):
+    """Measure and record one of `TARGETS`; the same whatever the profile."""
     measure, file = TARGETS[what]
     start = time.perf_counter()
     result = measure()
     seconds = time.perf_counter() - start
-    records.write(paths.RESULTS / "local" / file, result, profile="local", data=DATA[what], seed=0, seconds=seconds)
+    path = output or paths.RESULTS / profile / file
+    records.write(path, result, profile=profile, data=DATA[what], seed=0, seconds=seconds)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in TARGETS:
-        sys.exit(f"usage: python -m lib.fusion.table3 {{{'|'.join(TARGETS)}}}")
-    main(sys.argv[1])
+    if not 2 <= len(sys.argv) <= 4 or sys.argv[1] not in TARGETS:
+        sys.exit(f"usage: python -m lib.fusion.table3 {{{'|'.join(TARGETS)}}} [PROFILE [FILE]]")
+    main(*sys.argv[1:])

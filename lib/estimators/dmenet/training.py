@@ -20,6 +20,7 @@ from lib import paths, records
 from lib.estimators.dmenet import batches, network, scenes
 from lib.estimators.dmenet.card import card
 from lib.estimators.dmenet.trainer import Recipe, Trainer
+from lib.profiles import PROFILES
 
 CHECKPOINT_SECONDS = 240
 WATCHED = 16
@@ -164,8 +165,10 @@ def _predict(model):
 @click.option("--rate", default=3e-4, show_default=True, help="Greatest learning rate.")
 @click.option("--scenes", "count", default=2400, show_default=True, help="Scenes to render for training.")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--profile", type=click.Choice(PROFILES), default="local", show_default=True, help="For the record.")
+@click.option("--record", type=click.Path(path_type=Path), help="Record. [default: in data/results/PROFILE]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run. [default: runs/dmenet/NAME]")
-def main(adapt, minutes, steps, rate, count, seed, output):
+def main(adapt, minutes, steps, rate, count, seed, profile, record, output):
     """Train dmenet-compact, or adapt it; a killed run goes on where it stopped.
 
     The folder of the run gets NAME.keras, its card NAME.md and, while it runs, a checkpoint; data/results/local gets
@@ -199,8 +202,8 @@ def main(adapt, minutes, steps, rate, count, seed, output):
         "real_photos": "lytro pairs" if adapt else None,
         "adapted_from": Path(adapt).name if adapt else None,
     }
-    target = paths.RESULTS / "local" / f"train_{name}.json"
-    records.write(target, result, profile="local", data=data, seed=seed, seconds=seconds)
+    target = (record or paths.RESULTS / profile / f"train_{name}.json").resolve()
+    records.write(target, result, profile=profile, data=data, seed=seed, seconds=seconds)
     (output / f"{name}.md").write_text(card(records.read(target)))
     click.echo(f"{output / name}.keras: {result['test']}")
 
