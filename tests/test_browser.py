@@ -137,14 +137,19 @@ def test_print_leaves_the_navigation_out_and_cuts_no_figure(page):
     assert set(breaks) <= {"avoid"}
 
 
-def test_formulas_are_set(page):
+def test_formulas_are_set_and_fit(page):
     # A formula in the plain page is `.math`; MathJax puts a container into each, or an error.
-    state = page.evaluate(
+    wrong = page.evaluate(
         "() => [...document.querySelectorAll('.bd-article .math')]"
         ".filter(math => !math.querySelector('mjx-container') || math.querySelector('mjx-merror, [data-mjx-error]'))"
         ".map(math => math.textContent)"
     )
-    assert state == []
+    assert wrong == []
+    cut = page.eval_on_selector_all(
+        "mjx-container[display]",
+        "all => all.filter(one => one.scrollWidth > one.clientWidth + 2).map(one => one.parentElement.outerHTML)",
+    )
+    assert [formula[:60] for formula in cut] == []
 
 
 def test_images_have_a_text_of_their_own(opened):

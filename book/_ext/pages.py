@@ -34,7 +34,7 @@ def offer_notebook(app, pagename, templatename, context, doctree):
     from the execution cache.
     """
     made = Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
-    if doctree is None or not made.exists():
+    if doctree is None or not made.exists() or app.config.nb_execution_mode != "cache":
         return
     cache = get_cache(app.config.nb_execution_cache_path)
     _, executed = cache.merge_match_into_notebook(nbformat.read(made, as_version=4))
