@@ -32,6 +32,9 @@ sys.path.insert(0, "/content/{folder}")
 """
 
 
+MATH = re.compile(r"^```\{math\}\n(?::[^\n]*\n)*(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
 def colab_lock(lock):
     """The lock without the packages that Colab itself runs on.
 
@@ -63,6 +66,9 @@ def notebook(name, chapter):
     NotebookNode
     """
     made = jupytext.read(paths.BOOK / f"{chapter}.md")
+    for cell in made.cells:
+        if cell.cell_type == "markdown":  # formulas as every notebook reads them
+            cell.source = MATH.sub(r"$$\n\1$$", cell.source)
     raw = f"https://raw.githubusercontent.com/{name}/{launch.NOTEBOOKS}"
     setup = SETUP.format(name=name, folder=name.split("/")[1], branch=launch.BRANCH, raw=raw)
     made.cells.insert(0, nbformat.v4.new_code_cell(setup.rstrip(), id="setup"))

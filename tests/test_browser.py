@@ -160,7 +160,7 @@ def test_images_have_a_text_of_their_own(opened):
 
 
 def test_figures_are_numbered_and_references_resolved(opened):
-    article = source(opened.name).select_one(".bd-article")
+    article = source(opened.name).select_one("article")
     for figure in article.select("figure"):
         assert figure.select_one("figcaption .caption-number"), figure.get("id")
     assert [image["src"] for image in article.select(".cell_output img") if not image.find_parent("figure")] == []

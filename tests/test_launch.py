@@ -72,6 +72,9 @@ def test_the_notebooks_run_their_setup_first_and_then_the_chapter(written):
         chapter = (paths.BOOK / f"{path.stem}.md").read_text()
         assert sum(cell.cell_type == "code" for cell in cells) == chapter.count("```{code-cell}")
         assert not any("outputs" in cell and cell.outputs for cell in cells)
+        prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        assert prose.count("$$") == chapter.count("$$") + 2 * chapter.count("```{math}\n")
+        assert "{math}" not in prose
 
 
 def test_colab_gets_the_lock_without_what_it_runs_on(written):
