@@ -15,13 +15,16 @@ UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help book test reproduce graph record nbval bench lint format lock clean .venv
+.PHONY: help book browser test reproduce graph record nbval bench lint format lock clean .venv
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 book: .venv/.installed  ## Run every chapter and build the book: _build/html/index.html
 	.venv/bin/jupyter-book build book --all -W -n --keep-going
+
+browser: book  ## Build the book and read it in a headless Chromium (CHROMIUM=/path/to/chromium)
+	.venv/bin/python -m pytest tests/test_browser.py
 
 test: .venv/.installed  ## Run the tests and the doctests
 	.venv/bin/python -m pytest
