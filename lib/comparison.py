@@ -4,7 +4,6 @@
 "Comparisons" reads. Maps that an earlier, killed run has left in ``runs/comparison`` are not estimated again.
 """
 
-import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -328,10 +327,8 @@ def estimate_once(name, image, path):
     if path.is_file():
         return np.load(path)
     values = estimators.get(name)(image)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{path.name}")
-    np.save(partial, values)
-    os.replace(partial, path)
+    with paths.whole(path) as file:
+        np.save(file, values)
     return values
 
 

@@ -6,7 +6,6 @@ small networks for minutes; a killed one goes on where it stopped.
 
 import functools
 import json
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -162,8 +161,8 @@ def _train(network, data, run, recipe):
     """The trained network of a run; one that is finished is not trained again."""
     if not (run / "weights.weights.h5").exists():
         model, _, _ = training.train(network, data, run, recipe)
-        model.save_weights(run / "partial.weights.h5")
-        os.replace(run / "partial.weights.h5", run / "weights.weights.h5")
+        with paths.whole(run / "weights.weights.h5") as file:
+            model.save_weights(file)
     model = training.prepare(network, recipe, 1)
     model.load_weights(run / "weights.weights.h5")
     return model

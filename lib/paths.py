@@ -1,5 +1,7 @@
-"""Where things are: absolute paths, so that a chapter runs from any folder."""
+"""Where things are, as absolute paths, so that a chapter runs from any folder; writing there whole or not at all."""
 
+import os
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -9,3 +11,37 @@ PAPER = DATA / "paper"
 RESULTS = DATA / "results"
 WEIGHTS = DATA / "weights"
 BUILD = ROOT / "_build"
+
+
+@contextmanager
+def whole(path):
+    """A file to write in the place of `path`; it takes that name when the block ends, and vanishes where it fails.
+
+    Parameters
+    ----------
+    path : path
+
+    Yields
+    ------
+    Path
+        In the same folder, which is made, and with the same suffix.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "map.npy"
+    >>> with whole(target) as file:
+    ...     _ = file.write_text("all of it")
+    ...     target.exists()
+    False
+    >>> target.read_text()
+    'all of it'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        yield file
+        os.replace(file, path)
+    finally:
+        file.unlink(missing_ok=True)

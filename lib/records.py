@@ -159,11 +159,8 @@ def write(path, result, *, profile, data, seed, seconds):
 
 def write_json(path, content):
     """Write JSON whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(partial, path)
+    with paths.whole(path) as file:
+        file.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def read(path):

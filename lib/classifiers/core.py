@@ -1,6 +1,5 @@
 """Building, saving and loading classifiers."""
 
-import os
 from pathlib import Path
 
 import keras
@@ -72,17 +71,15 @@ def save(model, path):
     path : path
         Ends in ``.keras``.
     """
-    path = Path(path)
-    partial = path.with_name("partial-" + path.name)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float16")
     try:
         half = build(model.name, *_sizes(model))
         half.set_weights(model.get_weights())
-        half.save(partial)
+        with paths.whole(path) as file:
+            half.save(file)
     finally:
         keras.config.set_dtype_policy(policy)
-    os.replace(partial, path)
 
 
 def _sizes(model):

@@ -2,14 +2,13 @@
 
 import csv
 import functools
-import os
 import time
 from pathlib import Path
 
 import click
 import numpy as np
 
-from lib import images
+from lib import images, paths
 from lib.cli.common import UserError, import_tensorflow, make_folder, pair, photos_argument, read_map, run
 
 COLUMNS = ("photo", "method", "unit", "blurrier", "mean", "low", "high", "seconds")
@@ -100,12 +99,8 @@ def _map(name, photo, pixels, path):
     values = estimators.get(name)(pixels)
     seconds = time.perf_counter() - began
     make_folder(path)
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        np.save(partial, values)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with paths.whole(path) as file:
+        np.save(file, values)
     return values, seconds
 
 
@@ -149,9 +144,8 @@ def _write_sheet(target, pixels, maps, known):
     fig.savefig(buffer, dpi=120, format="png")
     plt.close(fig)
     make_folder(target)
-    partial = target.with_name(f".partial-{target.name}")
-    partial.write_bytes(buffer.getvalue())
-    os.replace(partial, target)
+    with paths.whole(target) as file:
+        file.write_bytes(buffer.getvalue())
 
 
 class Table:
@@ -191,11 +185,9 @@ class Table:
             c for c in (*COLUMNS, *SIGMA_COLUMNS, *MASK_COLUMNS) if c in COLUMNS or any(row.get(c) for row in rows)
         ]
         lines = [[row.get(column) or "" for column in columns] for row in rows]
-        partial = self.path.with_name(f".partial-{self.path.name}")
-        with partial.open("w", encoding="utf-8", newline="") as file:
+        with paths.whole(self.path) as path, path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([columns, *lines])
-        os.replace(partial, self.path)
         markdown = [columns, ["---"] * 2 + ["---:"] * (len(columns) - 2), *lines]
         text = "".join("| " + " | ".join(line) + " |\n" for line in markdown)
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, self.path.with_suffix(".md"))
+        with paths.whole(self.path.with_suffix(".md")) as path:
+            path.write_text(text, encoding="utf-8")

@@ -1,12 +1,11 @@
 """``python -m lib map``."""
 
-import os
 from pathlib import Path
 
 import click
 import numpy as np
 
-from lib import blur_map, images, patches, refinement
+from lib import blur_map, images, patches, paths, refinement
 from lib.cli.common import make_folder, network_options, pair, photos_argument, progress, run, step_option
 
 
@@ -67,15 +66,11 @@ def write_map(target, sigma):
     peak = patches.LEVELS - 1
     make_folder(target)
     array = target.with_name(target.stem + ".npy")
-    partial = array.with_name(f".partial-{array.name}")
-    try:
-        np.save(partial, sigma.astype(np.float32))
+    with paths.whole(array) as file:
+        np.save(file, sigma.astype(np.float32))
         images.write(
             target,
             np.clip(sigma / peak, 0, 1),
             bits=16,
             description=f"Defocus blur: sigma in pixels = value / 65535 * {peak}",
         )
-        os.replace(partial, array)
-    finally:
-        partial.unlink(missing_ok=True)

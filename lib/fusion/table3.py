@@ -11,7 +11,6 @@ rendered
 import functools
 import hashlib
 import itertools
-import os
 import sys
 import time
 
@@ -154,10 +153,8 @@ def blur_map_of(frame, model, step, labels):
     key = hashlib.sha256(frame.tobytes() + (paths.WEIGHTS / f"{model}.keras").read_bytes()).hexdigest()[:24]
     cached = paths.BUILD / "fusion_maps" / f"{key}-{step}-{labels}.npy"
     if not cached.exists():
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        partial = cached.with_name(f"partial-{cached.name}")
-        np.save(partial, blur_map.estimate(frame, _network(model), step, labels))
-        os.replace(partial, cached)
+        with paths.whole(cached) as file:
+            np.save(file, blur_map.estimate(frame, _network(model), step, labels))
     return np.load(cached)
 
 

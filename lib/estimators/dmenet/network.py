@@ -1,6 +1,5 @@
 """The network of DMENet: a VGG19 encoder and a U-Net decoder, as the paper and its public code describe them."""
 
-import os
 from pathlib import Path
 
 import keras
@@ -162,8 +161,6 @@ def save(model, path):
     ModelError
         Weights are infinite, NaN or too large for float16.
     """
-    path = Path(path)
-    partial = path.with_name("partial-" + path.name)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float16")
     try:
@@ -172,10 +169,10 @@ def save(model, path):
         if not all(np.isfinite(np.asarray(weight, np.float32)).all() for weight in half.get_weights()):
             msg = f"Expected weights within the range of float16, got larger ones for {path}: train at a lower rate."
             raise ModelError(msg)
-        half.save(partial)
+        with paths.whole(path) as file:
+            half.save(file)
     finally:
         keras.config.set_dtype_policy(policy)
-    os.replace(partial, path)
 
 
 def _with_unit_variances(model):

@@ -6,7 +6,6 @@ of the seed and the step alone, and a checkpoint holds the optimizers too; so a 
 
 import functools
 import json
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -96,10 +95,9 @@ def _share(recipe, step, seconds):
 
 def _checkpoint(run, trainer, state):
     """Write variables and state in one file, whole or not at all."""
-    partial = run / "partial-checkpoint.npz"
     arrays = {f"v{number}": variable.numpy() for number, variable in enumerate(trainer.variables())}
-    np.savez(partial, state=json.dumps(state), **arrays)
-    os.replace(partial, run / "checkpoint.npz")
+    with paths.whole(run / "checkpoint.npz") as file:
+        np.savez(file, state=json.dumps(state), **arrays)
 
 
 def _resume(run, trainer, settings):
