@@ -56,6 +56,7 @@ def browser():
 def visit(browser, address):
     """Open a page; what went wrong meanwhile is in `wrong`."""
     page = browser.new_page(viewport=WIDE, color_scheme="light")
+    page.set_default_timeout(120_000)  # ms; for a machine that is busy
     wrong = []
     page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -160,7 +161,7 @@ def test_images_have_a_text_of_their_own(opened):
 
 
 def test_figures_are_numbered_and_references_resolved(opened):
-    article = source(opened.name).select_one("article")
+    article = source(opened.name).select_one("main")
     for figure in article.select("figure"):
         assert figure.select_one("figcaption .caption-number"), figure.get("id")
     assert [image["src"] for image in article.select(".cell_output img") if not image.find_parent("figure")] == []
