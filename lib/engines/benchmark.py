@@ -1,4 +1,4 @@
-"""What the engines cost: ``python -m lib.engines.benchmark``, about six minutes of one core.
+"""What the engines cost: ``python -m lib.engines.benchmark``, about six minutes of one idle core.
 
 All contestants run in one run, each in a process of its own, and take turns, so that what else the machine does
 hits them alike. Ratios are those of processor time, summed over the threads; times by the clock are recorded too.
