@@ -5,7 +5,6 @@ classifier; do so after its training. Others are exported when an engine first a
 """
 
 import hashlib
-import os
 
 import click
 
@@ -37,13 +36,8 @@ def export(model, path):
 
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name=INPUT)]
     traced = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
-    try:
-        tf2onnx.convert.from_function(traced, input_signature=signature, opset=OPSET, output_path=str(partial))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with paths.whole(path) as file:
+        tf2onnx.convert.from_function(traced, input_signature=signature, opset=OPSET, output_path=str(file))
 
 
 def cached(model):
