@@ -6,7 +6,6 @@ the code, its tags and what it printed. Pictures, HTML and what goes to the stan
 times, are recorded but not compared: tag their cells ``nbval-ignore-output``.
 """
 
-import os
 from pathlib import Path
 
 import click
@@ -92,9 +91,8 @@ def record(name, folder=FOLDER, book=paths.BOOK):
         cell.metadata = bare.metadata  # without the times of the run
         cell.outputs = [kept for output in cell.outputs if (kept := _text_of(output))]
     path = folder / f"{name}.ipynb"
-    partial = path.with_suffix(".partial")
-    nbformat.write(notebook, partial)
-    os.replace(partial, path)
+    with paths.whole(path) as file:
+        nbformat.write(notebook, file)
     return path
 
 
