@@ -114,12 +114,16 @@ _SPECTRUM = {
     "quiet_residuals": False,  # it has none
     "augment": False,  # it puts each patch into a standard pose itself
     "loss": "ordinal",
-    "noisy": 0.1,
-    "compressed": 0.1,
+    "noisy": 0.15,
+    "compressed": 0.15,
+}
+_OWN = {
+    "spectrum_net": _SPECTRUM,
+    "spectrum_net_wide": _SPECTRUM | {"noisy": 0.1, "compressed": 0.1},
 }
 
 
-OVERLAP = {"spectrum_net": 8}
+OVERLAP = {"spectrum_net_wide": 8}
 """From one training patch to the next, pixels, where a network's patches overlap; else `patches.SIZE`."""
 
 
@@ -139,9 +143,11 @@ def recipe_for(network, profile):
     recipe = RECIPES[profile]
     if network == "nasnet_mobile":
         return replace(recipe, quiet_residuals=False)  # its sums join two branches; neither is a shortcut
-    if network != "spectrum_net":
+    if network not in _OWN:
         return recipe
-    return replace(recipe, **_SPECTRUM)
+    recipe = replace(recipe, **_OWN[network])
+    # Without overlap it would learn its few patches by heart.
+    return replace(recipe, samples=768_000) if (network, profile) == ("spectrum_net", "local") else recipe
 
 
 def prepare(network, recipe, steps):

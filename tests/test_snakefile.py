@@ -65,6 +65,7 @@ def test_full_trains_all_networks_of_table_2_and_measures_all(full):
     assert trained == {f"{name}-paper" for name in classifiers.core.TABLE_2} | {
         "mobilenet_v2-lens",
         "spectrum_net-lens",
+        "spectrum_net_wide-lens",
     }
     made = {path for job in full for path in job.get("output", "").split(", ")}
     assert {f"runs/full/{name}/weights.keras" for name in trained} <= made

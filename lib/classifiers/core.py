@@ -1,5 +1,6 @@
 """Building, saving and loading classifiers."""
 
+import functools
 from pathlib import Path
 
 import keras
@@ -22,8 +23,11 @@ TABLE_2 = {
     "shufflenet_v2": shufflenet_v2,
 }
 """The networks of the paper's Table 2, in its order."""
-NETWORKS = TABLE_2 | {"spectrum_net": spectrum_net}
-"""Builder of each network, by name: those of Table 2 and the book's own."""
+NETWORKS = TABLE_2 | {
+    "spectrum_net": spectrum_net,
+    "spectrum_net_wide": functools.partial(spectrum_net, units=(512, 512)),
+}
+"""Builder of each network, by name: those of Table 2, and the book's own in two sizes."""
 
 
 class ModelError(ValueError):

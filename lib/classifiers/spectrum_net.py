@@ -27,7 +27,7 @@ DEGREE = 20
 """Highest total degree of a component that has innovations; the finer ones are nearly independent."""
 
 
-def spectrum_net(input_shape, classes, units=(512, 512)):
+def spectrum_net(input_shape, classes, units=(256, 256)):
     """SpectrumNet, untrained.
 
     Parameters
