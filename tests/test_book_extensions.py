@@ -17,9 +17,9 @@ def app(tmp_path):
     return SimpleNamespace(outdir=tmp_path / "_build" / "html", config=config)
 
 
-@pytest.mark.parametrize("changed", ["lib/optics.py", "data/results/quick/table.json", "requirements.txt"])
+@pytest.mark.parametrize("changed", ["lib/optics.py", "data/results/local/table.json", "requirements.txt"])
 def test_an_edit_of_what_chapters_use_makes_the_next_build_execute_them(changed, app, tmp_path, monkeypatch):
-    for name in ("lib/optics.py", "data/results/quick/table.json", "requirements.txt"):
+    for name in ("lib/optics.py", "data/results/local/table.json", "requirements.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1\n")
     inputs_hash = records.inputs_hash
