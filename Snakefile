@@ -59,6 +59,7 @@ STUDIES = {
 if PROFILE != "quick":
     STUDIES |= {
         "networks": ("lib.model_study {options} costs", 60),
+        "inference": ("lib.engines.benchmark {options}", 60),
         "ablation": ("lib.model_study {options} --runs {runs} ablation", 240),
         "kernel_support": ("lib.model_study {options} --runs {runs} support", 360),
         "comparison_masks": ("lib.comparison masks {options}", 120),

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from lib import blur_map, engines, images, patches, paths, photos, records
+from lib import blur_map, engines, images, patches, paths, photos, profiles, records
 from lib.engines.core import onnx_file
 
 NETWORK = "mobilenet_v2-lens"
@@ -245,8 +245,10 @@ def maps(contestants, sizes=PHOTOS):
 
 
 @click.command()
-def main():
-    """Record what the engines cost, profile local."""
+@click.option("--profile", type=click.Choice(profiles.PROFILES), default="local", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=RECORD, help="Record.")
+def main(profile, output):
+    """Record what the engines cost."""
     began = time.perf_counter()
     with Contestants() as contestants:
         for name, why in contestants.left_out.items():
@@ -268,8 +270,8 @@ def main():
             )
     seconds = time.perf_counter() - began
     data = f"{WINDOWS} windows of the bundled photos; china, mirrored"
-    records.write(RECORD, result, profile="local", data=data, seed=0, seconds=seconds)
-    click.echo(RECORD)
+    records.write(output, result, profile=profile, data=data, seed=0, seconds=seconds)
+    click.echo(output)
 
 
 if __name__ == "__main__":
