@@ -3,9 +3,7 @@
 The workflow `publish` pushes what this makes, `_build/notebooks`, to the branch that the buttons open.
 """
 
-import os
 import re
-import shutil
 import sys
 
 import jupytext
@@ -86,14 +84,10 @@ def write(name, folder=NOTEBOOKS):
     folder : Path
         Replaced if it is there.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for chapter in reproduce.chapters():
-        nbformat.write(notebook(name, chapter), partial / f"{chapter}.ipynb")
-    (partial / "requirements.txt").write_text(colab_lock((paths.ROOT / "requirements.txt").read_text()))
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
+    with paths.whole_folder(folder) as partial:
+        for chapter in reproduce.chapters():
+            nbformat.write(notebook(name, chapter), partial / f"{chapter}.ipynb")
+        (partial / "requirements.txt").write_text(colab_lock((paths.ROOT / "requirements.txt").read_text()))
 
 
 if __name__ == "__main__":

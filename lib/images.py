@@ -132,6 +132,33 @@ def check_image(image, name="image"):
     return image.astype(np.float32, copy=False)
 
 
+def check_map(blur_map, image=None):
+    """Check that an array is a map, and that it fits an image.
+
+    Parameters
+    ----------
+    blur_map : (H, W) array_like
+    image : (H, W[, 3]) ndarray, optional
+
+    Returns
+    -------
+    (H, W) float32 ndarray
+
+    Raises
+    ------
+    ValueError
+    """
+    blur_map = np.asarray(blur_map, np.float32)
+    if blur_map.ndim != 2 or (image is not None and blur_map.shape != np.shape(image)[:2]):
+        wanted = "(H, W)" if image is None else f"{np.shape(image)[:2]}, as the image"
+        msg = f"Expected a blur map of shape {wanted}, got {blur_map.shape}; resize it."
+        raise ValueError(msg)
+    if not np.isfinite(blur_map).all():
+        msg = "Expected a finite blur map, got NaN or infinity; mask or fill them first."
+        raise ValueError(msg)
+    return blur_map
+
+
 def to_gray(image):
     """Luma of a picture, with the weights of Rec. 601.
 

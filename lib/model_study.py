@@ -7,7 +7,7 @@ small networks for minutes; a killed one goes on where it stopped.
 import functools
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from unittest import mock
 
@@ -136,7 +136,7 @@ def ablation(options):
     rows = []
     with mock.patch.dict(classifiers.NETWORKS, VARIANTS):
         for number, (label, network, changes) in enumerate(ROWS):
-            recipe = training.replace(ABLATION, **changes)
+            recipe = replace(ABLATION, **changes)
             model = _train(network, folder, options["runs"] / "ablation" / str(number), recipe)
             rows.append(
                 {"change": label, "network": network, "changes": changes, "parameters": model.count_params()}

@@ -17,13 +17,14 @@ The paper leaves three things open that decide how hard the task is; here they h
 
 import itertools
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from scipy import ndimage
+
+from lib import paths
 
 SIZE = 32
 """Side of a patch, pixels (section 3.1)."""
@@ -289,11 +290,9 @@ def build(
     if folder.exists():
         msg = f"Expected a new folder for the data set, but {folder} exists: remove it or name another."
         raise FileExistsError(msg)
-    mined = [
-        (name, [len(sharp_corners(gray, threshold, stride)) for stride in (SIZE, train_stride)])
-        for name, gray in photos()
-    ]
-    counts, dense = np.array([each for _, each in mined]).reshape(-1, 2).T
+    mined = [(name, sharp_corners(gray, threshold, train_stride)) for name, gray in photos()]
+    dense = np.array([len(corners) for _, corners in mined], int)
+    counts = np.array([(corners % SIZE == 0).all(1).sum() for _, corners in mined], int)  # without overlap
     if not counts.sum():
         msg = f"None of the {len(mined)} photos has a patch with eq. 5 above {threshold:g}: use sharper ones."
         raise ValueError(msg)
@@ -312,10 +311,6 @@ def build(
         msg = f"Expected split to be 'photo' or 'patch', got {split!r}."
         raise ValueError(msg)
 
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    _write_arrays(photos, partial, reading, sets, threshold, only, strides)
     photo_of_patch = np.repeat(np.arange(len(mined)), counts)
     description = {
         "reading": asdict(reading),
@@ -331,8 +326,9 @@ def build(
             name: [mined[p][0] for p in np.unique(photo_of_patch[sets == k])] for k, name in enumerate(SPLITS)
         },
     }
-    (partial / "dataset.json").write_text(json.dumps(description, indent=1))
-    partial.rename(folder)
+    with paths.whole_folder(folder) as partial:
+        _write_arrays(photos, partial, reading, sets, threshold, only, strides)
+        (partial / "dataset.json").write_text(json.dumps(description, indent=1))
     return description
 
 

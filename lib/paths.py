@@ -1,6 +1,7 @@
 """Where things are, as absolute paths, so that a chapter runs from any folder; writing there whole or not at all."""
 
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,3 +46,26 @@ def whole(path):
         os.replace(file, path)
     finally:
         file.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path):
+    """A new folder to fill in the place of `path`; it takes that name, from what had it, when the block ends.
+
+    Where the block fails, or is killed, the folder stays beside it as ``NAME.partial`` until the next try.
+
+    Parameters
+    ----------
+    path : path
+
+    Yields
+    ------
+    Path
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    shutil.rmtree(path, ignore_errors=True)
+    partial.rename(path)

@@ -99,7 +99,7 @@ def refine_paper(blur_map, image, radius=16, epsilon=0.005, iterations=7, smooth
     (H, W) float32 ndarray
         Sigma in pixels.
     """
-    blur_map = _check_map(blur_map, image)
+    blur_map = images.check_map(blur_map, image)
     guide = guidance(image, radius, epsilon, iterations, smooth)
     refined = smooth(blur_map, guide, radius, epsilon)
     return np.clip(refined, blur_map.min(), blur_map.max(), out=refined)
@@ -130,23 +130,12 @@ def refine_released(blur_map, image, radius=22, epsilon=1e-6, iterations=1):
     (H, W) float32 ndarray
         Sigma in pixels.
     """
-    refined = box_mean(_check_map(blur_map, image), radius)
+    refined = box_mean(images.check_map(blur_map, image), radius)
     guide = images.check_image(image)
     for _ in range(iterations + 1):
         # Dividing epsilon by 255**2 is the same as multiplying the guide by 255.
         refined = guided_filter(refined, guide, radius, epsilon / 255**2, border="replicate")
     return refined
-
-
-def _check_map(blur_map, image):
-    blur_map = np.asarray(blur_map, np.float32)
-    if blur_map.shape != np.shape(image)[:2]:
-        msg = f"Expected a blur map of the image's shape {np.shape(image)[:2]}, got {blur_map.shape}."
-        raise ValueError(msg)
-    if not np.isfinite(blur_map).all():
-        msg = "Expected a finite blur map, got NaN or infinity; mask or fill them first."
-        raise ValueError(msg)
-    return blur_map
 
 
 VARIANTS = {"paper": refine_paper, "released": refine_released}

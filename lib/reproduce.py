@@ -12,7 +12,6 @@ import io
 import json
 import os
 import re
-import shutil
 import time
 from pathlib import Path
 
@@ -115,35 +114,29 @@ def _is_fresh(target, key):
 
 def _run(name, target, parameters, book, key):
     """Run one chapter into a folder that takes its name when all is in it."""
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    notebook = jupytext.read(book / f"{name}.md")
-    _check_parameters(name, notebook, parameters)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(_BOTH_FORMATS))
-    nbformat.write(notebook, partial / NOTEBOOK)
-    let_kernels_import_lib()
-    began = time.monotonic()
-    try:
-        ran = papermill.execute_notebook(
-            partial / NOTEBOOK, partial / NOTEBOOK, parameters, kernel_name="python3", progress_bar=False, cwd=book
+    with paths.whole_folder(target) as partial:
+        notebook = jupytext.read(book / f"{name}.md")
+        _check_parameters(name, notebook, parameters)
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(_BOTH_FORMATS))
+        nbformat.write(notebook, partial / NOTEBOOK)
+        let_kernels_import_lib()
+        began = time.monotonic()
+        try:
+            ran = papermill.execute_notebook(
+                partial / NOTEBOOK, partial / NOTEBOOK, parameters, kernel_name="python3", progress_bar=False, cwd=book
+            )
+        except papermill.PapermillExecutionError as error:
+            where = partial / NOTEBOOK
+            msg = f"The chapter {name} failed with {error.ename}: {error.evalue} ({where} has the whole run)."
+            raise ReproductionError(msg) from error
+        records.write(
+            partial / RECORD,
+            {"figures": _figures(name, ran, partial), "tables": _tables(ran, partial)},
+            profile=parameters.get("profile"),
+            data={"parameters": parameters, "inputs": key},
+            seed=parameters.get("seed"),
+            seconds=time.monotonic() - began,
         )
-    except papermill.PapermillExecutionError as error:
-        msg = f"The chapter {name} failed with {error.ename}: {error.evalue} ({partial / NOTEBOOK} has the whole run)."
-        raise ReproductionError(msg) from error
-    result = {"figures": _figures(name, ran, partial), "tables": _tables(ran, partial)}
-    seconds = time.monotonic() - began
-    data = {"parameters": parameters, "inputs": key}
-    records.write(
-        partial / RECORD,
-        result,
-        profile=parameters.get("profile"),
-        data=data,
-        seed=parameters.get("seed"),
-        seconds=seconds,
-    )
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
 
 
 def let_kernels_import_lib():

@@ -10,24 +10,12 @@ import pytest
 from command_line import run
 from PIL import Image
 
-from lib import blur_map, classifiers, images, photos, refinement
+from lib import blur_map, classifiers, images, refinement
 from lib.cli import common
 from lib.cli.map import write_map
 
 ROOT = Path(__file__).resolve().parent.parent
 LENS = "mobilenet_v2-lens"
-
-
-@pytest.fixture(scope="module")
-def crop():
-    return photos.load("flower")[120:190, 180:290]
-
-
-@pytest.fixture
-def photo(tmp_path, crop):
-    path = tmp_path / "photo.png"
-    images.write(path, crop)
-    return path
 
 
 def outputs(folder, photo):

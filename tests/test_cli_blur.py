@@ -25,13 +25,6 @@ def sigma(tmp_path):
     return blur
 
 
-@pytest.fixture
-def photo(tmp_path, crop):
-    path = tmp_path / "photo.png"
-    images.write(path, crop)
-    return path
-
-
 run = functools.partial(command_line.run, "blur")
 
 

@@ -7,21 +7,9 @@ import command_line
 import numpy as np
 import pytest
 
-from lib import estimators, images, photos
+from lib import estimators, images
 
 METHODS = "entropy,fdm"
-
-
-@pytest.fixture(scope="module")
-def crop():
-    return photos.load("flower")[120:190, 180:290]
-
-
-@pytest.fixture
-def photo(tmp_path, crop):
-    path = tmp_path / "photo.png"
-    images.write(path, crop)
-    return path
 
 
 run = functools.partial(command_line.run, "compare")

@@ -19,13 +19,6 @@ def crop():
 
 
 @pytest.fixture
-def photo(tmp_path, crop):
-    path = tmp_path / "photo.png"
-    images.write(path, crop)
-    return path
-
-
-@pytest.fixture
 def map_file(tmp_path, crop):
     path = tmp_path / "photo.npy"
     np.save(path, sigma_map(crop))

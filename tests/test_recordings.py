@@ -4,20 +4,15 @@ import json
 import subprocess
 import sys
 
+import chapter
 import nbformat
 import pytest
 
 from lib import paths, recordings, reproduce
 
-CHAPTER = """---
-jupytext:
-  text_representation: {extension: .md, format_name: myst}
-kernelspec: {display_name: Python 3, language: python, name: python3}
----
-
-# A chapter
-
-```{code-cell} ipython3
+CHAPTER = (
+    chapter.HEADER
+    + """```{code-cell} ipython3
 import sys
 import matplotlib.pyplot as plt
 from IPython.display import HTML
@@ -37,6 +32,7 @@ import time
 time.time()
 ```
 """
+)
 
 
 def nbval(folder, *files):

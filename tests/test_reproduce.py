@@ -3,27 +3,13 @@
 import csv
 import json
 
+import chapter
 import pytest
 from PIL import Image
 
 from lib import cli, reproduce
 
-HEADER = """---
-jupytext:
-  text_representation: {extension: .md, format_name: myst}
-kernelspec: {display_name: Python 3, language: python, name: python3}
----
-
-# A chapter
-
-```{code-cell} ipython3
-:tags: [parameters]
-
-profile = "quick"
-seed = 0
-```
-
-"""
+HEADER = chapter.HEADER + chapter.PARAMETERS
 FIGURE = """```{code-cell} ipython3
 ---
 mystnb:

@@ -9,28 +9,14 @@ import subprocess
 import sys
 import time
 
+import chapter
 import pytest
 import yaml
 
 from lib import classifiers, paths, records, reproduce
 
 COMMAND = [sys.executable, "-m", "snakemake", "--nocolor", "--rerun-incomplete", "--nolock"]
-CHAPTER = """---
-jupytext:
-  text_representation: {extension: .md, format_name: myst}
-kernelspec: {display_name: Python 3, language: python, name: python3}
----
-
-# A chapter
-
-```{code-cell} ipython3
-:tags: [parameters]
-
-profile = "quick"
-seed = 0
-```
-
-```{code-cell} ipython3
+WALK = """```{code-cell} ipython3
 ---
 mystnb:
   figure:
@@ -42,6 +28,7 @@ import numpy as np
 _ = plt.plot(np.random.default_rng(seed).normal(size=99).cumsum())
 ```
 """
+CHAPTER = chapter.HEADER + chapter.PARAMETERS + WALK
 
 
 def listed(profile):

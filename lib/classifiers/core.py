@@ -1,6 +1,7 @@
 """Building, saving and loading classifiers."""
 
 import functools
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -75,13 +76,19 @@ def save(model, path):
     path : path
         Ends in ``.keras``.
     """
+    with half_precision(), paths.whole(path) as file:
+        half = build(model.name, *_sizes(model))
+        half.set_weights(model.get_weights())
+        half.save(file)
+
+
+@contextmanager
+def half_precision():
+    """Let the networks that are built in the block have float16 weights."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float16")
     try:
-        half = build(model.name, *_sizes(model))
-        half.set_weights(model.get_weights())
-        with paths.whole(path) as file:
-            half.save(file)
+        yield
     finally:
         keras.config.set_dtype_policy(policy)
 

@@ -4,8 +4,6 @@ Where a window is flat, a classifier's answer is a guess. So ``refinement="sprea
 as there is texture to judge by, and spreads it along the colors of the photo, as Zhuo and Sim do with what edges tell.
 """
 
-import functools
-
 import cv2
 import numpy as np
 
@@ -77,7 +75,7 @@ def estimate(image, network=NETWORK, step=8, labels="expected", refinement="spre
     from lib import blur_map
     from lib.refinement import refine
 
-    blur = blur_map.estimate(images.to_gray(images.check_image(image)), _network(str(network)), step, labels)
+    blur = blur_map.estimate(images.to_gray(images.check_image(image)), str(network), step, labels)
     if refinement is None:
         return blur
     return spread(blur, image) if refinement == "spread" else refine(blur, image, refinement)
@@ -128,10 +126,3 @@ def texture(gray, size=patches.SIZE):
     smooth = cv2.GaussianBlur(255 * gray, (0, 0), 1)  # or noise would count
     energy = sum(cv2.Sobel(smooth, -1, dx, 1 - dx, scale=1 / 8) ** 2 for dx in (0, 1))
     return np.clip(cv2.blur(energy, (size, size)) / TEXTURE, LEAST_TRUST, 1)
-
-
-@functools.lru_cache(maxsize=2)
-def _network(name):
-    from lib import classifiers
-
-    return classifiers.load(name)

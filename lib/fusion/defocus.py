@@ -9,7 +9,7 @@ sharp and blurred is neither.
 import cv2
 import numpy as np
 
-from lib.fusion.stack import as_image, fill, frames, luma, per_channel, small_regions
+from lib.fusion.stack import as_image, check_maps, check_shape, fill, frames, luma, per_channel, small_regions
 
 UNDECIDED = -1
 """Label of pixels where all frames are alike."""
@@ -91,17 +91,16 @@ def decide(stack, blur_maps=None, scales=(2.0, 4.0), tau=3e-5, temperature=1.0, 
     (H, W) int32 ndarray
         Number of the frame, from 0, or `UNDECIDED` everywhere.
     """
-    if blur_maps is not None and len(blur_maps) != len(stack):
-        msg = f"Expected a blur map for each of {len(stack)} frames, got {len(blur_maps)}."
-        raise ValueError(msg)
+    if blur_maps is not None:
+        check_maps(stack, blur_maps)
     maps = [None] * len(stack) if blur_maps is None else blur_maps
     total = total_evidence = 0.0
     for frame, blur_map in zip(frames(stack), maps, strict=True):
         total = total + _energy(frame, scales)
-        total_evidence = total_evidence + _evidence(blur_map, frame.shape[:2], temperature)
+        total_evidence = total_evidence + _evidence(blur_map, frame, temperature)
     best = labels = None
     for number, (frame, blur_map) in enumerate(zip(frames(stack), maps, strict=True)):
-        prior = _evidence(blur_map, frame.shape[:2], temperature) / total_evidence
+        prior = _evidence(blur_map, frame, temperature) / total_evidence
         share = ((_energy(frame, scales) + tau * prior) / (total + tau)).mean(axis=0)
         share = _blur(share, vote)
         if best is None:
@@ -149,13 +148,11 @@ def _energy(frame, scales):
     return np.stack([_blur(squared, scale) for scale in scales])
 
 
-def _evidence(blur_map, shape, temperature):
+def _evidence(blur_map, frame, temperature):
     """How likely a frame is by its map, not normalized; the same for all frames without maps."""
     if blur_map is None:
-        return np.ones(shape, np.float32)
-    if np.shape(blur_map) != shape:
-        msg = f"Expected blur maps of the frames' shape {shape}, got {np.shape(blur_map)}."
-        raise ValueError(msg)
+        return np.ones(frame.shape[:2], np.float32)
+    check_shape(blur_map, frame)
     return np.exp(-np.asarray(blur_map, np.float32) / np.float32(temperature))
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lib.fusion.stack import as_image, frames, luma, per_channel
+from lib.fusion.stack import as_image, check_maps, check_shape, frames, luma, per_channel
 from lib.guided_filter import guided_filter
 
 STEP = 4
@@ -90,12 +90,8 @@ def decisions(blur_maps):
 
 def _weighted(stack, blur_maps, radius, epsilon, delta):
     """Each frame with the numerator of its weight, eqs. 15 and 16."""
-    if len(blur_maps) != len(stack):
-        msg = f"Expected a blur map for each of {len(stack)} frames, got {len(blur_maps)}."
-        raise ValueError(msg)
+    check_maps(stack, blur_maps)
     for frame, decision in zip(frames(stack), decisions(blur_maps), strict=True):
-        if decision.shape != frame.shape[:2]:
-            msg = f"Expected blur maps of the frames' shape {frame.shape[:2]}, got {decision.shape}."
-            raise ValueError(msg)
+        check_shape(decision, frame)
         weight = guided_filter(np.float64(decision), luma(frame), radius, epsilon)
         yield frame, np.maximum(weight, 0) + delta

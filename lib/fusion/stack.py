@@ -46,6 +46,20 @@ def frames(stack):
         yield np.asarray(frame) if np.asarray(frame).dtype == np.float64 else checked
 
 
+def check_maps(stack, blur_maps):
+    """Raise a ValueError unless there is a blur map for each frame."""
+    if len(blur_maps) != len(stack):
+        msg = f"Expected a blur map for each of {len(stack)} frames, got {len(blur_maps)}."
+        raise ValueError(msg)
+
+
+def check_shape(blur_map, frame):
+    """Raise a ValueError unless a map, (H, W), is as large as a frame."""
+    if np.shape(blur_map) != frame.shape[:2]:
+        msg = f"Expected blur maps of the frames' shape {frame.shape[:2]}, got {np.shape(blur_map)}."
+        raise ValueError(msg)
+
+
 def luma(image, rounded=False):
     """Luma of a frame in float64, with the weights of Rec. 601.
 

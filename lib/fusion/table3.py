@@ -8,7 +8,6 @@ rendered
     PSNR and SSIM on stacks whose truth is known: data/results/local/fusion_rendered.json.
 """
 
-import functools
 import hashlib
 import itertools
 import sys
@@ -17,7 +16,7 @@ import time
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from lib import blur_map, classifiers, fusion, images, paths, photos, records, refinement
+from lib import blur_map, fusion, images, paths, photos, records, refinement
 from lib.fusion import ifgd, rendered
 from lib.metrics import fusion_metrics, qy
 
@@ -154,11 +153,8 @@ def blur_map_of(frame, model, step, labels):
     cached = paths.BUILD / "fusion_maps" / f"{key}-{step}-{labels}.npy"
     if not cached.exists():
         with paths.whole(cached) as file:
-            np.save(file, blur_map.estimate(frame, _network(model), step, labels))
+            np.save(file, blur_map.estimate(frame, model, step, labels))
     return np.load(cached)
-
-
-_network = functools.cache(classifiers.load)
 
 
 def score(stack, fused):

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 
 from lib import images, optics
-from lib.shallow_focus.weights import check_map
 
 WORKING_PIXELS = 800_000
 """Photos with more pixels are rendered at a reduced size; their finest detail comes back where it is in focus."""
@@ -71,7 +70,7 @@ def shallow_lens(image, blur_map, f_number=2.0, photo_f_number=8.0, focus=None, 
     if not 1 <= highlights < np.inf:
         msg = f"Expected highlights of 1 or more, times white, got {highlights}."
         raise ValueError(msg)
-    added = added_blur(check_map(blur_map, image), f_number, photo_f_number, focus, c0)
+    added = added_blur(images.check_map(blur_map, image), f_number, photo_f_number, focus, c0)
     if not added.any():
         return image.copy()
     light = optics.to_light(image)

@@ -6,7 +6,7 @@ from lib import images
 from lib.enhancement.unsharp_mask import unsharp_mask
 from lib.guided_filter import guided_filter
 from lib.shallow_focus.resize import resize
-from lib.shallow_focus.weights import check_map, weight_map
+from lib.shallow_focus.weights import weight_map
 
 WORKING_PIXELS = 2_000_000
 """Photos with more pixels are smoothed at a reduced size."""
@@ -59,7 +59,7 @@ def shallow_paper(
     True
     """
     image = images.check_image(image)
-    W = weight_map(check_map(blur_map, image), c0, c1)
+    W = weight_map(images.check_map(blur_map, image), c0, c1)
     if check_strength(strength) == 0:
         return image.copy()
     B = smooth(image, radius, epsilon, iterations)

@@ -7,7 +7,7 @@ from lib.guided_filter import guided_filter
 from lib.shallow_focus.paper import check_strength, combine
 from lib.shallow_focus.region_fill import region_fill
 from lib.shallow_focus.resize import resize
-from lib.shallow_focus.weights import PEAK, check_map, weight_map
+from lib.shallow_focus.weights import PEAK, weight_map
 
 FILLED = 0.01
 """Where the weight is above this, the photo counts as subject and is kept out of the background."""
@@ -65,7 +65,7 @@ def shallow_released(
     True
     """
     image = images.check_image(image)
-    W = weight_map(rescale(check_map(blur_map, image), limits), c0, c1)
+    W = weight_map(rescale(images.check_map(blur_map, image), limits), c0, c1)
     if check_strength(strength) == 0:
         return image.copy()
     B = background(image, W, radius, epsilon, iterations, scale)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from lib import images
+
 PEAK = 10
 """The blur at which eq. 12 reaches zero, in units of the map."""
 
@@ -76,35 +78,8 @@ def weight_map(blur_map, c0=1.0, c1=7.0, W0=0.999, W1=0.001):
     >>> weight_map(np.array([[0.0, 1.0, 5.0, 7.0, 19.0]])).round(3)
     array([[1.   , 0.999, 0.059, 0.001, 0.   ]], dtype=float32)
     """
-    blur_map = check_map(blur_map)
+    blur_map = images.check_map(blur_map)
     sigma, gamma = solve(c0, c1, W0, W1)
     distance = PEAK - np.minimum(blur_map, np.float32(PEAK))
     with np.errstate(over="ignore"):  # an infinite exponent is a weight of 1
         return -np.expm1(-((distance / np.float32(sigma)) ** np.float32(gamma)))
-
-
-def check_map(blur_map, image=None):
-    """Check that an array is a map, and that it fits an image.
-
-    Parameters
-    ----------
-    blur_map : (H, W) array_like
-    image : (H, W[, 3]) ndarray, optional
-
-    Returns
-    -------
-    (H, W) float32 ndarray
-
-    Raises
-    ------
-    ValueError
-    """
-    blur_map = np.asarray(blur_map, np.float32)
-    if blur_map.ndim != 2 or (image is not None and blur_map.shape != np.shape(image)[:2]):
-        wanted = "(H, W)" if image is None else f"{np.shape(image)[:2]}, as the image"
-        msg = f"Expected a blur map of shape {wanted}, got {blur_map.shape}; resize it."
-        raise ValueError(msg)
-    if not np.isfinite(blur_map).all():
-        msg = "Expected a finite blur map, got NaN or infinity; mask or fill them first."
-        raise ValueError(msg)
-    return blur_map

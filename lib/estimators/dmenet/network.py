@@ -9,6 +9,7 @@ from keras import layers
 
 from lib import paths
 from lib.classifiers import ModelError
+from lib.classifiers.core import half_precision
 
 WEIGHTS = paths.WEIGHTS / "dmenet"
 """Folder of the shipped networks."""
@@ -161,18 +162,13 @@ def save(model, path):
     ModelError
         Weights are infinite, NaN or too large for float16.
     """
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float16")
-    try:
+    with half_precision(), paths.whole(path) as file:
         half = build(*settings(model))
         half.set_weights(_with_unit_variances(model).get_weights())
         if not all(np.isfinite(np.asarray(weight, np.float32)).all() for weight in half.get_weights()):
             msg = f"Expected weights within the range of float16, got larger ones for {path}: train at a lower rate."
             raise ModelError(msg)
-        with paths.whole(path) as file:
-            half.save(file)
-    finally:
-        keras.config.set_dtype_policy(policy)
+        half.save(file)
 
 
 def _with_unit_variances(model):

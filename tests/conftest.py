@@ -1,0 +1,17 @@
+"""What the tests of the command line share; a module that needs another crop has its own."""
+
+import pytest
+
+from lib import images, photos
+
+
+@pytest.fixture(scope="module")
+def crop():
+    return photos.load("flower")[120:190, 180:290]
+
+
+@pytest.fixture
+def photo(tmp_path, crop):
+    path = tmp_path / "photo.png"
+    images.write(path, crop)
+    return path
