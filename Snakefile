@@ -61,7 +61,9 @@ if PROFILE != "quick":
         "networks": ("lib.model_study {options} costs", 60),
         "inference": ("lib.engines.benchmark {options}", 60),
         "ablation": ("lib.model_study {options} --runs {runs} ablation", 240),
-        "kernel_support": ("lib.model_study {options} --runs {runs} support", 360),
+        "budgets": ("lib.model_study {options} --runs {runs} budgets", 240),
+        "kernel_support_mobilenet_v2": ("lib.model_study {options} --runs {runs} support mobilenet_v2", 360),
+        "kernel_support_spectrum_net_wide": ("lib.model_study {options} --runs {runs} support spectrum_net_wide", 360),
         "comparison_masks": ("lib.comparison masks {options}", 120),
         "comparison_cost": ("lib.cost {options}", 120),
         "table3": ("lib.fusion.table3 table3 {positional}", 120),
@@ -139,7 +141,8 @@ rule train:
     resources:
         **needs(mem_mb=8000 if PROFILE != "full" else 32000, runtime={"quick": 60, "local": 1440, "full": 4320}[PROFILE], gpu=GPUS),
     shell:
-        "{PYTHON} -m lib train {params.what} {params.data} --profile {PROFILE} --seed {SEED} -o {RUNS}/{wildcards.training}"
+        "{PYTHON} -m lib train {params.what} {params.data} --tests {RUNS}/tests --profile {PROFILE} --seed {SEED} "
+        "-o {RUNS}/{wildcards.training}"
 
 
 rule training_record:

@@ -55,7 +55,7 @@ def _epochs(profile):
 
 def _readings_are_alike(profile):
     """A network trained and tested on one reading of "filter the patch": is it nearly as good as the best of all?"""
-    matrix = _result("kernel_support", profile)["matrix"]
+    matrix = _result("kernel_support_spectrum_net_wide", profile)["matrix"]
     accuracy = [matrix[reading][reading]["accuracy"] for reading in matrix]
     return [each > 0.9 * max(accuracy) for each in accuracy]
 

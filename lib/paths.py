@@ -1,9 +1,16 @@
 """Where things are, as absolute paths, so that a chapter runs from any folder; writing there whole or not at all."""
 
+import hashlib
 import os
+import platform
+import re
 import shutil
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+
+import filelock
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -17,6 +24,8 @@ BUILD = ROOT / "_build"
 @contextmanager
 def whole(path):
     """A file to write in the place of `path`; it takes that name when the block ends, and vanishes where it fails.
+
+    What a process that was killed left of it vanishes at the next try.
 
     Parameters
     ----------
@@ -40,12 +49,42 @@ def whole(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    _remove_leftovers(path)
+    file = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
     try:
         yield file
         os.replace(file, path)
     finally:
         file.unlink(missing_ok=True)
+
+
+# With the machine's name, since other machines may write to the same disk.
+_PARTIAL = f".partial-{platform.node()}-"
+
+
+def _remove_leftovers(path):
+    """Remove the unfinished files for `path` whose process is no more."""
+    pattern = re.compile(re.escape(_PARTIAL) + r"(\d+)-" + re.escape(path.name))
+    for file in path.parent.glob(".partial-*"):
+        process = pattern.fullmatch(file.name)
+        if process and not psutil.pid_exists(int(process[1])):
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path):
+    """Wait until no other process of this machine is in such a block with the same `path`, and keep others out of it.
+
+    Where the process that started some work was killed and the work itself goes on, who starts it again waits for it.
+
+    Parameters
+    ----------
+    path : path
+        File or folder; need not exist.
+    """
+    name = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()[:16]
+    with filelock.FileLock(Path(tempfile.gettempdir()) / f"defocus-{name}.lock"):
+        yield
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from lib import images, patches, photos, records
+from lib import images, patches, paths, photos, records
 
 PROFILES = ("quick", "local", "full")
 
@@ -97,10 +97,11 @@ def build(folder, profile, reading, split="photo", seed=0, only=patches.SPLITS, 
         What ``dataset.json`` says of it.
     """
     folder = Path(folder)
-    if not folder.exists():
-        source = functools.partial(training_photos, profile)
-        shares, least = fractions(profile), threshold(profile)
-        patches.build(source, folder, reading, shares, split, seed, least, only, train_stride)
+    with paths.alone(folder):
+        if not folder.exists():
+            source = functools.partial(training_photos, profile)
+            shares, least = fractions(profile), threshold(profile)
+            patches.build(source, folder, reading, shares, split, seed, least, only, train_stride)
     return json.loads((folder / "dataset.json").read_text())
 
 

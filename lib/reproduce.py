@@ -91,8 +91,9 @@ def reproduce(names, folder, parameters, book=paths.BOOK, progress=None):
     for name in names:
         target = Path(folder) / name
         key = _key(book, name, parameters)
-        if not _is_fresh(target, key):
-            _run(name, target, parameters, Path(book), key)
+        with paths.alone(target):
+            if not _is_fresh(target, key):
+                _run(name, target, parameters, Path(book), key)
         done[name] = records.read(target.resolve() / RECORD)
         if progress:
             progress(len(done), len(names))

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lib import cards, classifiers, degradations, patches, profiles, records
+from lib import cards, classifiers, degradations, patches, paths, profiles, records
 from lib.classifiers import fast_layers, spectrum_net
 
 CHECKPOINT_SECONDS = 240
@@ -322,12 +322,16 @@ def train(network, data, run, recipe, seed=0, progress=None, strategy=None):
     """
     run = Path(run)
     run.mkdir(parents=True, exist_ok=True)
+    with paths.alone(run):
+        return _train_alone(network, data, run, recipe, seed, progress, strategy or replicas())
+
+
+def _train_alone(network, data, run, recipe, seed, progress, strategy):
     keras.utils.set_random_seed(seed)
     samples, validation = patches.load(data, "train"), patches.load(data, "validation")
     steps = recipe.steps(samples.shape[0] * samples.shape[1])
     epoch_steps = max(1, samples.shape[0] * samples.shape[1] // recipe.batch)
     settings = {"network": network, "data": str(data), "recipe": asdict(recipe), "seed": seed, "steps": steps}
-    strategy = strategy or replicas()
     with strategy.scope():
         model, state = _resume(run, settings) or (_adapted(prepare(network, recipe, steps), samples), _fresh(settings))
         if strategy.num_replicas_in_sync > 1:
@@ -483,7 +487,9 @@ def _probabilities(model, samples):
     )  # `predict_on_batch` would repeat itself on every replica
 
 
-def run_profile(network, profile, reading, run, split="photo", seed=0, samples=None, progress=None, data=None):
+def run_profile(
+    network, profile, reading, run, split="photo", seed=0, samples=None, progress=None, data=None, tests=None
+):
     """Build the data set, train, test on every reading and record: what ``python -m lib train`` does.
 
     Parameters
@@ -502,6 +508,8 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, samples=N
         Called with (steps done, steps in all).
     data : path, optional
         The patches, made by `profiles.build` with the same profile, reading, split and seed; built if not given.
+    tests : path, optional
+        Folder for the test patches in all readings, which trainings can share; that of the run if not given.
 
     Returns
     -------
@@ -528,15 +536,15 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, samples=N
         recipe = replace(recipe, noisy=0.0, compressed=0.0)  # which are about photo files
     model, history, seconds = train(network, data, run, recipe, seed, progress)
     classifiers.save(model, run / "weights.keras")
-    tests = _test_readings(run, profile, split, seed)
+    scores = _test_readings(run, tests or run / "test", profile, split, seed)
     result = {
         "network": network,
         "reading_name": reading,
         "recipe": asdict(recipe),
         "samples_seen": history[-1]["samples"],
         "history": history,
-        "test": tests[str(chosen)],
-        "test_by_reading": tests,
+        "test": scores[str(chosen)],
+        "test_by_reading": scores,
     }
     records.write(run / "record.json", result, profile=profile, data=description, seed=seed, seconds=seconds)
     record = records.read(run / "record.json")
@@ -544,12 +552,12 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, samples=N
     return record
 
 
-def _test_readings(run, profile, split, seed):
+def _test_readings(run, tests, profile, split, seed):
     """Test the saved weights, rounded to float16 as they are, on the same test patches in all readings."""
     model = classifiers.load(run / "weights.keras")
-    tests = {}
+    scores = {}
     for reading in patches.ALL_READINGS:
-        folder = run / "test" / str(reading)
+        folder = Path(tests) / f"{profile}-{split}-{seed}" / str(reading)
         profiles.build(folder, profile, reading, split, seed, only=("test",))
-        tests[str(reading)] = evaluate(model, patches.load(folder, "test"))
-    return tests
+        scores[str(reading)] = evaluate(model, patches.load(folder, "test"))
+    return scores

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from jupyter_cache import get_cache
+from pybtex.database import parse_string
 
-from book._ext import fresh_execution, pages
+from book._ext import author_year, fresh_execution, pages
 from lib import records
 
 
@@ -66,3 +67,21 @@ def test_the_entries_of_the_bibliography_are_items_of_its_list():
     context = {"body": '<div role="list"><div role="doc-biblioentry">A</div></div>'}
     pages.mend_roles(None, "bibliography", "page.html", context, None)
     assert context["body"] == '<div role="list"><div role="listitem">A</div></div>'
+
+
+def test_labels_name_authors_and_year_and_tell_works_apart():
+    entries = "".join(
+        f"@misc{{key{number}, author = {{{authors}}}, title = {{T{number}}}, year = {year}}}"
+        for number, (authors, year) in enumerate(
+            [
+                ("Petrovi{\\'c}, Vladimir", 2000),
+                ("van der Walt, Stefan and Xue, Feng", 2014),
+                ("Shi, J. and Xu, L. and Jia, J.", 2015),
+                ("Shi, J. and Tao, X. and Xu, L.", 2015),
+                ("{AMD}", 2019),
+            ]
+        )
+    )
+    entries = parse_string(entries, "bibtex").entries.values()
+    labels = ["Petrović, 2000", "van der Walt and Xue, 2014", "Shi et al., 2015a", "Shi et al., 2015b", "AMD, 2019"]
+    assert list(author_year.Style().format_labels(list(entries))) == labels

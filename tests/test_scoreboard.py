@@ -193,7 +193,7 @@ def test_a_row_of_table_3_takes_the_exact_qy_where_there_is_no_other(results):
 
 def test_readings_that_differ_in_accuracy_are_told(results):
     matrix = {"a": {"a": {"accuracy": 0.9}, "b": {"accuracy": 0}}, "b": {"b": {"accuracy": 0.5}}}
-    results("kernel_support", {"matrix": matrix}, "local")
+    results("kernel_support_spectrum_net_wide", {"matrix": matrix}, "local")
     assert scoreboard.judge(BY_ID["kernel"], "local") == scoreboard.Verdict(DIFFERENT, "1 of 2")
 
 
