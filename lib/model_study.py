@@ -28,8 +28,13 @@ ABLATION = training.Recipe(
     learning_rate=0.004, schedule="cosine", batch=256, samples=153_600, batch_norm_momentum=0.95, augment=True
 )
 """The equal budget of all rows."""
-SUPPORT = training.Recipe(learning_rate=0.004, schedule="cosine", batch=256, samples=256_000, batch_norm_momentum=0.99)
-"""Of each training of the study of the kernel's support."""
+SUPPORT = {
+    "mobilenet_v2": replace(training.RECIPES["local"], samples=256_000),
+    "spectrum_net_wide": training.Recipe(
+        learning_rate=0.004, schedule="cosine", batch=256, samples=256_000, batch_norm_momentum=0.99
+    ),
+}
+"""Of each training of the study of the kernel's support, by network."""
 
 
 # Networks that are trained for comparison only
@@ -204,20 +209,21 @@ def robustness(names):
 
 
 @main.command()
+@click.argument("network", type=click.Choice(list(SUPPORT)))
 @click.pass_obj
-def support(options):
-    """The wide SpectrumNet trained on each reading of "filter the patch", tested on all."""
+def support(options, network):
+    """NETWORK trained on each reading of "filter the patch", tested on all."""
     began = time.monotonic()
     folders = {str(reading): _data_set(reading) for reading in patches.ALL_READINGS}
     tests = {label: patches.load(folder, "test") for label, folder in folders.items()}
     matrix = {}
     for label, folder in folders.items():
-        model = _train("spectrum_net_wide", folder, options["runs"] / "support" / folder.name, SUPPORT)
+        model = _train(network, folder, options["runs"] / "support" / network / folder.name, SUPPORT[network])
         scores = {other: training.evaluate(model, samples) for other, samples in tests.items()}
         matrix[label] = {other: {key: each[key] for key in SCORES} for other, each in scores.items()}
         click.echo(f"{label}: accuracy {matrix[label][label]['accuracy']:.3f}")
-    result = {"network": "spectrum_net_wide", "recipe": asdict(SUPPORT), "matrix": matrix}
-    _record("kernel_support", result, next(iter(folders.values())), began)
+    result = {"network": network, "recipe": asdict(SUPPORT[network]), "matrix": matrix}
+    _record(f"kernel_support_{network}", result, next(iter(folders.values())), began)
 
 
 def _record(name, result, data, began):
