@@ -1,10 +1,11 @@
-"""The numbers of the chapter "Models": ``python -m lib.model_study costs|ablation|support|robustness``.
+"""The numbers of the chapter "Models": ``python -m lib.model_study costs|ablation|support|budgets|robustness``.
 
-Each command records its numbers, under ``data/results/local`` or where ``-o`` says. `ablation` and `support` train
-small networks for minutes; a killed one goes on where it stopped.
+Each command records its numbers, under ``data/results/local`` or where ``-o`` says. `ablation`, `support` and `budgets`
+train small networks for minutes or hours; a killed one goes on where it stopped.
 """
 
 import functools
+import itertools
 import json
 import time
 from dataclasses import asdict, replace
@@ -28,8 +29,15 @@ ABLATION = training.Recipe(
     learning_rate=0.004, schedule="cosine", batch=256, samples=153_600, batch_norm_momentum=0.95, augment=True
 )
 """The equal budget of all rows."""
-SUPPORT = training.Recipe(learning_rate=0.004, schedule="cosine", batch=256, samples=256_000, batch_norm_momentum=0.99)
-"""Of each training of the study of the kernel's support."""
+SUPPORT = {
+    "mobilenet_v2": replace(training.RECIPES["local"], samples=256_000),
+    "spectrum_net_wide": training.Recipe(
+        learning_rate=0.004, schedule="cosine", batch=256, samples=256_000, batch_norm_momentum=0.99
+    ),
+}
+"""Of each training of the study of the kernel's support, by network."""
+BUDGETS = 64_000, 128_000, 256_000, 512_000, 768_000
+"""Samples seen in the trainings of `budgets`."""
 
 
 # Networks that are trained for comparison only
@@ -204,20 +212,38 @@ def robustness(names):
 
 
 @main.command()
+@click.argument("network", type=click.Choice(list(SUPPORT)))
 @click.pass_obj
-def support(options):
-    """The wide SpectrumNet trained on each reading of "filter the patch", tested on all."""
+def support(options, network):
+    """NETWORK trained on each reading of "filter the patch", tested on all."""
     began = time.monotonic()
     folders = {str(reading): _data_set(reading) for reading in patches.ALL_READINGS}
     tests = {label: patches.load(folder, "test") for label, folder in folders.items()}
     matrix = {}
     for label, folder in folders.items():
-        model = _train("spectrum_net_wide", folder, options["runs"] / "support" / folder.name, SUPPORT)
+        model = _train(network, folder, options["runs"] / "support" / network / folder.name, SUPPORT[network])
         scores = {other: training.evaluate(model, samples) for other, samples in tests.items()}
         matrix[label] = {other: {key: each[key] for key in SCORES} for other, each in scores.items()}
         click.echo(f"{label}: accuracy {matrix[label][label]['accuracy']:.3f}")
-    result = {"network": "spectrum_net_wide", "recipe": asdict(SUPPORT), "matrix": matrix}
-    _record("kernel_support", result, next(iter(folders.values())), began)
+    result = {"network": network, "recipe": asdict(SUPPORT[network]), "matrix": matrix}
+    _record(f"kernel_support_{network}", result, next(iter(folders.values())), began)
+
+
+@main.command()
+@click.pass_obj
+def budgets(options):
+    """MobileNetV2 and the wide SpectrumNet after few samples and many, on the test photos."""
+    began = time.monotonic()
+    folder = _data_set(patches.READINGS["lens"])
+    test = patches.load(folder, "test")
+    rows = []
+    for samples, network in itertools.product(BUDGETS, ("mobilenet_v2", "spectrum_net_wide")):
+        recipe = replace(training.recipe_for(network, "local"), samples=samples)
+        model = _train(network, folder, options["runs"] / "budgets" / f"{network}-{samples}", recipe)
+        scores = robustness_scores(model, test)
+        rows.append({"network": network, "samples": samples, "recipe": asdict(recipe), "scores": scores})
+        click.echo(f"{network} after {samples}: {scores['clean']['mean_absolute_error']:.3f}")
+    _record("budgets", {"rows": rows}, folder, began)
 
 
 def _record(name, result, data, began):
