@@ -59,7 +59,7 @@ STUDIES = {
 if PROFILE != "quick":
     STUDIES |= {
         "networks": ("lib.model_study {options} costs", 60),
-        "inference": ("lib.engines.benchmark {options}", 60),
+        "inference": ("lib.engines.benchmark {options} --registry", 120),
         "ablation": ("lib.model_study {options} --runs {runs} ablation", 240),
         "budgets": ("lib.model_study {options} --runs {runs} budgets", 240),
         "kernel_support_mobilenet_v2": ("lib.model_study {options} --runs {runs} support mobilenet_v2", 360),
@@ -80,9 +80,13 @@ CODE = records.inputs_hash(inputs=("lib", "data/weights", "data/paper", "data/re
 
 
 def read_by(wildcards):
-    """The records of this profile that a chapter reads: `records.read("local/...")`, fields in braces standing for any."""
+    """The records of this profile that a chapter reads: those it names, fields in braces standing for any; and what
+    has the scoreboard reads all.
+    """
     text = Path(f"book/{wildcards.chapter}.md").read_text()
     read = [re.sub(r"\{.*?\}", "*", name) for name in re.findall(rf'records\.read\(f?"{PROFILE}/(.+?)\.json"', text)]
+    if "import scoreboard" in text:
+        read = ["*"]
     return [f"{RESULTS}/{name}.json" for name in RECORDS if any(Path(name).match(pattern) for pattern in read)]
 
 

@@ -125,7 +125,8 @@ def inputs_hash(root=paths.ROOT, inputs=INPUTS):
     digest = hashlib.sha256()
     for top in inputs:
         for path in sorted([root / top, *(root / top).rglob("*")]):
-            # What `lib.reproduce` collects from the chapters is no input of theirs, and none reads what quick measures.
+            # What `lib.reproduce` collects from the chapters is no input of theirs. What `quick` measures only the
+            # scoreboard reads, and it follows from the rest.
             is_input = path.suffix != ".pyc" and {"chapters", "quick"}.isdisjoint(path.parts[len(root.parts) :])
             if is_input and path.is_file():
                 digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())

@@ -5,6 +5,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from skimage import data
 
 from lib import blur_map, classifiers, engines, images, paths, photos
 from lib.engines import benchmark, core, export, openvino
@@ -179,10 +180,14 @@ def test_a_processor_without_bfloat16_is_told_so(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_benchmark_compares_with_keras():
+def test_the_benchmark_compares_with_keras(monkeypatch, tmp_path):
+    photo = tmp_path / "camera.png"
+    images.write(photo, data.camera() / np.float32(255))
     with benchmark.Contestants(("keras", "onnx")) as contestants:
         keras_row, onnx_row = benchmark.rates(contestants, benchmark.windows(40), rounds=1)
         rows = list(benchmark.maps(contestants, {0.02: (32,)}))
+        monkeypatch.setattr(benchmark.photos, "training_files", lambda: [photo] * 5)
+        assert benchmark.unseen(contestants, count=20) == {"keras": 1, "onnx": 1}
     assert keras_row["times_keras"] == keras_row["same_level"] == 1
     assert onnx_row["largest_difference"] < 1e-4
     assert onnx_row["mebibytes"] < keras_row["mebibytes"]  # does without TensorFlow

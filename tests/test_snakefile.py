@@ -69,7 +69,10 @@ def test_full_runs_every_chapter_and_builds_the_book(full):
     (book,) = (job for job in full if job["rule"] == "book")
     inputs = set(book["input"].split(", "))
     assert {f"data/results/full/chapters/{name}" for name in chapters} <= inputs
-    assert {job["output"] for job in full if job["rule"] in ("study", "training_record")} <= inputs
+    measured = {job["output"] for job in full if job["rule"] in ("study", "training_record")}
+    assert measured <= inputs
+    (board,) = (job for job in full if job.get("wildcards") == "chapter=reproduces")
+    assert measured <= set(board["input"].split(", "))
 
 
 def test_every_job_says_what_it_needs(full):

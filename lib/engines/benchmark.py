@@ -1,4 +1,4 @@
-"""What the engines cost: ``python -m lib.engines.benchmark``, about six minutes of one idle core.
+"""What the engines cost: ``python -m lib.engines.benchmark``, about half an hour of one core.
 
 All contestants run in one run, each in a process of its own, and take turns, so that what else the machine does
 hits them alike. Ratios are those of processor time, summed over the threads; times by the clock are recorded too.
@@ -21,8 +21,12 @@ NETWORK = "mobilenet_v2-lens"
 WINDOWS = 2048
 """Windows of the bundled photos, for the rates."""
 ROUNDS = 7
-PHOTOS = {0.25: (32, 16, 8, 4), 1: (32, 16, 8, 4), 4: (32, 16, 8), 24: (32,)}
-"""Steps by megapixels: what takes each engine less than half a minute."""
+UNSEEN = 20_000
+"""Windows of the registry's photos, for the agreement."""
+SPREAD = 4
+"""One in so many of those photos is taken."""
+PHOTOS = {0.25: (32, 16, 8, 4), 1: (32, 16, 8, 4), 4: (32, 16, 8, 4), 24: (32, 16, 8)}
+"""Steps by megapixels: what takes each engine less than four minutes."""
 RECORD = paths.RESULTS / "local" / "inference.json"
 
 
@@ -136,12 +140,14 @@ class Contestants:
         return row | {"idle_mebibytes": self.idle[name]}, answers
 
 
-def windows(count, seed=0):
-    """Windows from random places of the bundled photos, flat ones among them.
+def windows(count, seed=0, pictures=None):
+    """Windows from random places of photos, flat ones among them.
 
     Parameters
     ----------
     count, seed : int
+    pictures : sequence of (H, W) float32 ndarray, optional
+        Gray; the bundled photos by default.
 
     Returns
     -------
@@ -153,7 +159,7 @@ def windows(count, seed=0):
     (3, 32, 32, 1)
     """
     rng = np.random.default_rng(seed)
-    pictures = [images.to_gray(photos.load(name)) for name in photos.BUNDLED]
+    pictures = pictures or [images.to_gray(photos.load(name)) for name in photos.BUNDLED]
     chosen = []
     for number in rng.integers(len(pictures), size=count):
         row, column = (rng.integers(side - patches.SIZE + 1) for side in pictures[number].shape)
@@ -205,6 +211,27 @@ def rates(contestants, every, rounds=ROUNDS):
     return rows
 
 
+def unseen(contestants, count=UNSEEN):
+    """The share of windows with the same level as Keras, on photos by which nothing in `lib.engines` was chosen.
+
+    Parameters
+    ----------
+    contestants : Contestants
+    count : int
+
+    Returns
+    -------
+    dict of str to float
+        By engine.
+    """
+    pictures = [images.to_gray(images.read(path).pixels) for path in photos.training_files()[::SPREAD]]
+    every = windows(count, pictures=pictures)
+    answers = {
+        name: contestants.measure(name, every)[1].argmax(1) for name in engines.ENGINES if name in contestants.idle
+    }
+    return {name: float((levels == answers["keras"]).mean()) for name, levels in answers.items()}
+
+
 def maps(contestants, sizes=PHOTOS):
     """Let the engines map photos of several sizes with several steps, in turns, the smallest first.
 
@@ -247,7 +274,8 @@ def maps(contestants, sizes=PHOTOS):
 @click.command()
 @click.option("--profile", type=click.Choice(profiles.PROFILES), default="local", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=RECORD, help="Record.")
-def main(profile, output):
+@click.option("--registry", is_flag=True, help="Compare the answers on the registry's photos, too.")
+def main(profile, output, registry):
     """Record what the engines cost."""
     began = time.perf_counter()
     with Contestants() as contestants:
@@ -260,6 +288,9 @@ def main(profile, output):
                 f"{row['times_keras']:6.3f} times Keras, {row['mebibytes']:5.0f} MiB, "
                 f"the same level in {100 * row['same_level']:.2f} %"
             )
+        if registry:
+            result["unseen"] = unseen(contestants)
+            click.echo(f"The same level on the registry's photos: {result['unseen']}")
         result["maps"] = []
         for row in maps(contestants):
             result["maps"].append(row)
@@ -270,6 +301,8 @@ def main(profile, output):
             )
     seconds = time.perf_counter() - began
     data = f"{WINDOWS} windows of the bundled photos; china, mirrored"
+    if registry:
+        data += f"; {UNSEEN} windows of the registry's photos"
     records.write(output, result, profile=profile, data=data, seed=0, seconds=seconds)
     click.echo(output)
 
