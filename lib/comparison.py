@@ -1,9 +1,10 @@
 """The estimators against ground truth: rendered scenes, whose sigma is known, and photos with masks of what is blurred.
 
 ``python -m lib.comparison scenes`` and ``python -m lib.comparison masks`` record the results that the chapter
-"Comparisons" reads. Maps that an earlier, killed run has left in ``runs/comparison`` are not estimated again.
+"Comparisons" reads. Maps that a killed run of the same code has left in ``runs/comparison`` are not estimated again.
 """
 
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +34,7 @@ METHODS = (
     "laplacian_variance",
 )
 """Those that are compared besides what else is shipped, see `methods`."""
-MAPS = paths.ROOT / "runs" / "comparison"
+RUNS = paths.ROOT / "runs" / "comparison"
 BETA_SQUARED = 0.3
 """Weight of recall in the F-measure, as usual in work on masks of blur (Zhao et al. 2019): precision counts more."""
 SAMPLES = 4000
@@ -308,6 +309,19 @@ def methods():
     return [*METHODS, *filter(estimators.usable, more)]
 
 
+def unfinished():
+    """The folder for what a killed run leaves to the next one with the same code and weights; others' are removed.
+
+    Returns
+    -------
+    Path
+    """
+    mine = RUNS / records.inputs_hash(inputs=("lib", "data/weights"))
+    for old in set(RUNS.glob("*")) - {mine}:
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    return mine
+
+
 def estimate_once(name, image, path):
     """Estimate a map, or read the one that an earlier run has left.
 
@@ -502,7 +516,7 @@ def _dig(row, key):
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Record. [default: in data/results/PROFILE]")
 def main(part, chosen, profile, output):
     """Record the comparison on rendered scenes or on masks; `quick` has two small scenes, the others are alike."""
-    names, folder = list(chosen) or methods(), MAPS / profile / part
+    names, folder = list(chosen) or methods(), unfinished() / profile / part
     began = time.perf_counter()
 
     def say(line):

@@ -1,7 +1,7 @@
 """What the estimators cost: seconds and memory by the size of the photo.
 
 ``python -m lib.cost`` measures all methods one after another, each in a process of its own, whose highest memory the
-operating system reports. What an earlier, killed run has measured is kept in ``runs/comparison/cost.json``.
+operating system reports. What a killed run of the same code has measured is not measured again.
 """
 
 import json
@@ -20,7 +20,6 @@ from lib.profiles import PROFILES
 MEGAPIXELS = (0.25, 1.0, 4.0)
 SAME = ("mobilenet_v2-paper", "fdm-released", "dmenet-compact-adapted")
 """What costs as much as another method and is not measured."""
-MEASURED = comparison.MAPS / "cost.json"
 
 
 def photo(megapixels):
@@ -90,7 +89,8 @@ def main(chosen, sizes, profile, output, once):
         click.echo(json.dumps(measure(names[0], sizes[0])))
         return
     began = time.perf_counter()
-    rows = json.loads(MEASURED.read_text()) if MEASURED.exists() else []
+    measured = comparison.unfinished() / profile / "cost.json"
+    rows = json.loads(measured.read_text()) if measured.exists() else []
     done = {(row["method"], row["asked"]) for row in rows}
     for size in sizes:
         for name in names:
@@ -98,11 +98,12 @@ def main(chosen, sizes, profile, output, once):
                 command = [sys.executable, "-m", "lib.cost", "--once", "--method", name, "--megapixels", str(size)]
                 out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=paths.ROOT).stdout
                 rows.append(json.loads(out.splitlines()[-1]) | {"asked": size})
-                records.write_json(MEASURED, rows)
+                records.write_json(measured, rows)
                 click.echo(f"{time.perf_counter() - began:.0f} s {rows[-1]}", err=True)
     path = output or paths.RESULTS / profile / "comparison_cost.json"
     seconds = time.perf_counter() - began
     records.write(path, {"rows": rows}, profile=profile, data="china, mirrored", seed=0, seconds=seconds)
+    measured.unlink(missing_ok=True)  # who measures again wants new times
     click.echo(path)
 
 

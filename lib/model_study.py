@@ -165,12 +165,7 @@ def _data_set(reading):
 
 def _train(network, data, run, recipe):
     """The trained network of a run; one that is finished is not trained again."""
-    if not (run / "weights.weights.h5").exists():
-        model, _, _ = training.train(network, data, run, recipe)
-        with paths.whole(run / "weights.weights.h5") as file:
-            model.save_weights(file)
-    model = training.prepare(network, recipe, 1)
-    model.load_weights(run / "weights.weights.h5")
+    model, _, _ = training.train(network, data, run, recipe)
     return model
 
 

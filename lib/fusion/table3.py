@@ -149,7 +149,8 @@ def fuse_all(stack, paper_step, models=MODELS[:1], for_table3=False):
 
 def blur_map_of(frame, model, step, labels):
     """`lib.blur_map.estimate`, kept in a file under _build, so that a second run does not repeat the network's work."""
-    key = hashlib.sha256(frame.tobytes() + (paths.WEIGHTS / f"{model}.keras").read_bytes()).hexdigest()[:24]
+    code = records.inputs_hash(inputs=("lib", f"data/weights/{model}.keras"))
+    key = hashlib.sha256(frame.tobytes() + code.encode()).hexdigest()[:24]
     cached = paths.BUILD / "fusion_maps" / f"{key}-{step}-{labels}.npy"
     if not cached.exists():
         with paths.whole(cached) as file:
