@@ -75,6 +75,10 @@ DMENET = () if PROFILE == "quick" else ("dmenet-compact", "dmenet-compact-adapte
 
 CHAPTERS = reproduce.chapters()
 RECORDS = [f"train_{name}" for name in (*TRAININGS, *DMENET)] + list(STUDIES)
+# What a run has measured itself. The records under data/results are copies: those of somebody else's run come with the
+# repository, and Snakemake would not make again what is there.
+MEASURED = [f"{RUNS}/{name}/record.json" for name in TRAININGS]
+MEASURED += [f"{RUNS}/records/{name}.json" for name in (*(f"train_{name}" for name in DMENET), *STUDIES)]
 # A chapter is run again when `lib` or what it reads has changed; trainings and studies only on request (--forcerun).
 CODE = records.inputs_hash(inputs=("lib", "data/weights", "data/paper", "data/registry.tsv"))
 
@@ -98,12 +102,14 @@ def needs(mem_mb, runtime, gpu=0):
 wildcard_constraints:
     training="|".join(map(re.escape, TRAININGS)),
     study="|".join(STUDIES),
+    record="|".join([*STUDIES, *(f"train_{name}" for name in DMENET)]),
     chapter="|".join(CHAPTERS),
 
 
 rule all:
     input:
         "_build/html/index.html",
+        MEASURED,
         expand(f"{RESULTS}/{{name}}.json", name=RECORDS),
         expand(f"{RESULTS}/chapters/{{name}}", name=CHAPTERS),
     threads: 1
@@ -161,12 +167,24 @@ rule training_record:
         "cp {input} {output}"
 
 
+rule record:
+    input:
+        f"{RUNS}/records/{{record}}.json",
+    output:
+        f"{RESULTS}/{{record}}.json",
+    threads: 1
+    resources:
+        **needs(mem_mb=100, runtime=5),
+    shell:
+        "cp {input} {output}"
+
+
 rule dmenet:
     input:
         f"{RUNS}/photos.json",
     output:
         f"{RUNS}/dmenet/dmenet-compact.keras",
-        f"{RESULTS}/train_dmenet-compact.json",
+        f"{RUNS}/records/train_dmenet-compact.json",
     threads: 2
     resources:
         **needs(mem_mb=8000, runtime=240, gpu=GPUS),
@@ -179,7 +197,7 @@ rule dmenet_adapted:
         f"{RUNS}/dmenet/dmenet-compact.keras",
     output:
         f"{RUNS}/dmenet-adapted/dmenet-compact-adapted.keras",
-        f"{RESULTS}/train_dmenet-compact-adapted.json",
+        f"{RUNS}/records/train_dmenet-compact-adapted.json",
     threads: 2
     resources:
         **needs(mem_mb=8000, runtime=240, gpu=GPUS),
@@ -192,7 +210,7 @@ rule study:
     input:
         f"{RUNS}/photos.json",
     output:
-        f"{RESULTS}/{{study}}.json",
+        f"{RUNS}/records/{{study}}.json",
     params:
         command=lambda wildcards, output: STUDIES[wildcards.study][0].format(
             options=f"--profile {PROFILE} -o {output}",
