@@ -74,11 +74,11 @@ if PROFILE != "quick":
 DMENET = () if PROFILE == "quick" else ("dmenet-compact", "dmenet-compact-adapted")
 
 CHAPTERS = reproduce.chapters()
-RECORDS = [f"train_{name}" for name in (*TRAININGS, *DMENET)] + list(STUDIES)
-# What a run has measured itself. The records under data/results are copies: those of somebody else's run come with the
-# repository, and Snakemake would not make again what is there.
-MEASURED = [f"{RUNS}/{name}/record.json" for name in TRAININGS]
-MEASURED += [f"{RUNS}/records/{name}.json" for name in (*(f"train_{name}" for name in DMENET), *STUDIES)]
+# The records by name, and what a run has measured itself, which they are copies of: those of somebody else's run come with
+# the repository, and Snakemake would not make again what is there.
+MEASURED = {f"train_{name}": f"{RUNS}/{name}/record.json" for name in TRAININGS}
+MEASURED |= {name: f"{RUNS}/records/{name}.json" for name in (*(f"train_{name}" for name in DMENET), *STUDIES)}
+RECORDS = list(MEASURED)
 # A chapter is run again when `lib` or what it reads has changed; trainings and studies only on request (--forcerun).
 CODE = records.inputs_hash(inputs=("lib", "data/weights", "data/paper", "data/registry.tsv"))
 
@@ -102,14 +102,14 @@ def needs(mem_mb, runtime, gpu=0):
 wildcard_constraints:
     training="|".join(map(re.escape, TRAININGS)),
     study="|".join(STUDIES),
-    record="|".join([*STUDIES, *(f"train_{name}" for name in DMENET)]),
+    record="|".join(map(re.escape, RECORDS)),
     chapter="|".join(CHAPTERS),
 
 
 rule all:
     input:
         "_build/html/index.html",
-        MEASURED,
+        MEASURED.values(),
         expand(f"{RESULTS}/{{name}}.json", name=RECORDS),
         expand(f"{RESULTS}/chapters/{{name}}", name=CHAPTERS),
     threads: 1
@@ -155,21 +155,9 @@ rule train:
         "-o {RUNS}/{wildcards.training}"
 
 
-rule training_record:
-    input:
-        f"{RUNS}/{{training}}/record.json",
-    output:
-        f"{RESULTS}/train_{{training}}.json",
-    threads: 1
-    resources:
-        **needs(mem_mb=100, runtime=5),
-    shell:
-        "cp {input} {output}"
-
-
 rule record:
     input:
-        f"{RUNS}/records/{{record}}.json",
+        lambda wildcards: MEASURED[wildcards.record],
     output:
         f"{RESULTS}/{{record}}.json",
     threads: 1

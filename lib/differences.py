@@ -15,7 +15,7 @@ import click
 import nbformat
 import numpy as np
 
-from lib import images, reproduce
+from lib import images
 
 PROVENANCE = ("seconds", "machine", "commit", "date")
 """Of a record, beside its result."""
@@ -119,7 +119,7 @@ def _text(cell):
     return lines
 
 
-_COMPARE = {".json": _records, ".csv": _tables, ".png": _pictures, Path(reproduce.NOTEBOOK).suffix: _notebooks}
+_COMPARE = {".json": _records, ".csv": _tables, ".png": _pictures, ".ipynb": _notebooks}
 
 
 @click.command()

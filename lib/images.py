@@ -5,7 +5,6 @@ EXIF and color profile travel with it in a `Picture`. A file that cannot be read
 an `ImageError` of one line that names the file and the way out, and leaves nothing half written.
 """
 
-import contextlib
 import io
 import os
 import struct
@@ -19,6 +18,8 @@ import cv2
 import numpy as np
 import tifffile
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
+
+from lib import paths
 
 MAX_PIXELS = 400_000_000
 """Largest picture that `read` accepts (a decompression bomb would ask for more)."""
@@ -436,16 +437,13 @@ def write_bytes(path, data):
         If the folder is missing or cannot be written to.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
+        os.stat(os.path.join(path.parent, ""))  # has to be a folder: `paths.whole` would make it
+        with paths.whole(path) as file:
+            file.write_bytes(data)
     except OSError as error:
         msg = f"Cannot write {path}: {error.strerror}; name a file in a folder that exists and that you may write to."
         raise ImageError(msg) from error
-    finally:
-        with contextlib.suppress(OSError):  # gone where it became the file
-            temporary.unlink()
 
 
 def _join_alpha(picture, bits):

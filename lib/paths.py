@@ -58,8 +58,8 @@ def whole(path):
         file.unlink(missing_ok=True)
 
 
-# With the machine's name, since other machines may write to the same disk.
-_PARTIAL = f".partial-{platform.node()}-"
+# With a mark of the machine, since other machines may write to the same disk.
+_PARTIAL = f".partial-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
 
 
 def _remove_leftovers(path):

@@ -69,7 +69,7 @@ def test_full_runs_every_chapter_and_builds_the_book(full):
     (book,) = (job for job in full if job["rule"] == "book")
     inputs = set(book["input"].split(", "))
     assert {f"data/results/full/chapters/{name}" for name in chapters} <= inputs
-    measured = {job["output"] for job in full if job["rule"] in ("record", "training_record")}
+    measured = {job["output"] for job in full if job["rule"] == "record"}
     assert measured <= inputs
     (board,) = (job for job in full if job.get("wildcards") == "chapter=reproduces")
     assert measured <= set(board["input"].split(", "))
@@ -105,7 +105,7 @@ def test_records_that_come_with_the_repository_are_made_again(tree):
     counts = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE))
     made = len(list((results / "quick").glob("*.json")))
     assert int(counts["train"]) + int(counts["study"]) == made
-    assert int(counts["training_record"]) + int(counts["record"]) == made
+    assert int(counts["record"]) == made
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ rendered
     PSNR and SSIM on stacks whose truth is known: data/results/local/fusion_rendered.json.
 """
 
+import functools
 import hashlib
 import itertools
 import sys
@@ -149,13 +150,18 @@ def fuse_all(stack, paper_step, models=MODELS[:1], for_table3=False):
 
 def blur_map_of(frame, model, step, labels):
     """`lib.blur_map.estimate`, kept in a file under _build, so that a second run does not repeat the network's work."""
-    code = records.inputs_hash(inputs=("lib", f"data/weights/{model}.keras"))
-    key = hashlib.sha256(frame.tobytes() + code.encode()).hexdigest()[:24]
+    key = hashlib.sha256(frame.tobytes() + _code(model).encode()).hexdigest()[:24]
     cached = paths.BUILD / "fusion_maps" / f"{key}-{step}-{labels}.npy"
     if not cached.exists():
         with paths.whole(cached) as file:
             np.save(file, blur_map.estimate(frame, model, step, labels))
     return np.load(cached)
+
+
+@functools.cache
+def _code(model):
+    """A hash of what maps frames: the code and the weights."""
+    return records.inputs_hash(inputs=("lib", f"data/weights/{model}.keras"))
 
 
 def score(stack, fused):
