@@ -45,14 +45,14 @@ CHAPTERS ?=
 CHANGED ?=
 
 record: .venv/.installed  ## Record what the chapters answer, or CHAPTERS="optics dataset", or CHANGED=1: tests/recorded
-	.venv/bin/python -m lib.recordings $(if $(CHANGED),--changed) $(CHAPTERS)
+	.venv/bin/python -m lib.studies.chapters $(if $(CHANGED),--changed) $(CHAPTERS)
 
 nbval: .venv/.installed  ## Run the recorded chapters again and compare
 	.venv/bin/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 \
 		--nbval-sanitize-with tests/recorded/sanitize.cfg $(or $(CHAPTERS:%=tests/recorded/%.ipynb),tests/recorded)
 
 bench: .venv/.installed  ## Measure the engines that run the classifier: data/results/local/inference.json
-	.venv/bin/python -m lib.engines.benchmark
+	.venv/bin/python -m lib.studies.blur_map
 
 lint: .venv/.installed  ## Check style and formatting
 	.venv/bin/ruff check .

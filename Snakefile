@@ -2,7 +2,7 @@
 
     snakemake --cores all --config profile=quick
 
-Config: `profile` (quick, local or full, see lib/profiles.py), `seed`, `photos` (a folder with the photo sets, else they
+Config: `profile` (quick, local or full, see lib/studies/profiles.py), `seed`, `photos` (a folder with the photo sets, else they
 are fetched). Results go to data/results/PROFILE, runs with their checkpoints and weights to runs/.
 
 Every rule calls one command of `lib`. What a rule promises are files that its command writes whole; checkpoints and
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
-from lib import records, reproduce
+from lib.studies import chapters, records
 
 
 workdir: workflow.basedir
@@ -52,28 +52,28 @@ elif PROFILE == "local":
 
 # What is measured, by the name of its record: a command, and minutes.
 STUDIES = {
-    "robustness": ("lib.model_study {options} --runs {runs} robustness", 30),
-    "comparison_scenes": ("lib.comparison scenes {options}", 120),
-    "enhancement": ("lib.enhancement.comparison {positional}", 60),
+    "robustness": ("lib.studies.models {options} --runs {runs} robustness", 30),
+    "comparison_scenes": ("lib.studies.comparisons scenes {options}", 120),
+    "enhancement": ("lib.studies.enhancement {positional}", 60),
 }
 if PROFILE != "quick":
     STUDIES |= {
-        "networks": ("lib.model_study {options} costs", 60),
-        "inference": ("lib.engines.benchmark {options} --registry", 120),
-        "ablation": ("lib.model_study {options} --runs {runs} ablation", 240),
-        "budgets": ("lib.model_study {options} --runs {runs} budgets", 240),
-        "kernel_support_mobilenet_v2": ("lib.model_study {options} --runs {runs} support mobilenet_v2", 360),
-        "kernel_support_spectrum_net_wide": ("lib.model_study {options} --runs {runs} support spectrum_net_wide", 360),
-        "comparison_masks": ("lib.comparison masks {options}", 120),
-        "comparison_cost": ("lib.cost {options}", 120),
-        "table3": ("lib.fusion.table3 table3 {positional}", 120),
-        "fusion_lytro": ("lib.fusion.table3 lytro {positional}", 240),
-        "fusion_rendered": ("lib.fusion.table3 rendered {positional}", 240),
-        "fusion_benchmark": ("lib.fusion.benchmark {positional}", 60),  # needs enfuse
+        "networks": ("lib.studies.models {options} costs", 60),
+        "inference": ("lib.studies.blur_map {options} --registry", 120),
+        "ablation": ("lib.studies.models {options} --runs {runs} ablation", 240),
+        "budgets": ("lib.studies.models {options} --runs {runs} budgets", 240),
+        "kernel_support_mobilenet_v2": ("lib.studies.models {options} --runs {runs} support mobilenet_v2", 360),
+        "kernel_support_spectrum_net_wide": ("lib.studies.models {options} --runs {runs} support spectrum_net_wide", 360),
+        "comparison_masks": ("lib.studies.comparisons masks {options}", 120),
+        "comparison_cost": ("lib.studies.comparisons cost {options}", 120),
+        "table3": ("lib.studies.fusion table3 {positional}", 120),
+        "fusion_lytro": ("lib.studies.fusion lytro {positional}", 240),
+        "fusion_rendered": ("lib.studies.fusion rendered {positional}", 240),
+        "fusion_benchmark": ("lib.studies.enfuse {positional}", 60),  # needs enfuse
     }
 DMENET = () if PROFILE == "quick" else ("dmenet-compact", "dmenet-compact-adapted")
 
-CHAPTERS = reproduce.chapters()
+CHAPTERS = chapters.chapters()
 # The records by name, and what a run has measured itself, which they are copies of: those of somebody else's run come with
 # the repository, and Snakemake would not make again what is there.
 MEASURED = {f"train_{name}": f"{RUNS}/{name}/record.json" for name in TRAININGS}
@@ -124,7 +124,7 @@ rule photos:
     resources:
         **needs(mem_mb=4000, runtime=240),
     shell:
-        "{PYTHON} -m lib.profiles photos {PROFILE} -o {output}"
+        "{PYTHON} -m lib.studies.profiles photos {PROFILE} -o {output}"
 
 
 rule patches:
@@ -136,7 +136,7 @@ rule patches:
     resources:
         **needs(mem_mb=8000, runtime=240),
     shell:
-        "{PYTHON} -m lib.profiles patches {PROFILE} {wildcards.reading} --seed {SEED} -o {output}"
+        "{PYTHON} -m lib.studies.profiles patches {PROFILE} {wildcards.reading} --seed {SEED} -o {output}"
 
 
 rule train:
@@ -177,7 +177,7 @@ rule dmenet:
     resources:
         **needs(mem_mb=8000, runtime=240, gpu=GPUS),
     shell:
-        "{PYTHON} -m lib.estimators.dmenet.training --profile {PROFILE} --seed {SEED} -o {RUNS}/dmenet --record {output[1]}"
+        "{PYTHON} -m lib.studies.dmenet.training --profile {PROFILE} --seed {SEED} -o {RUNS}/dmenet --record {output[1]}"
 
 
 rule dmenet_adapted:
@@ -190,7 +190,7 @@ rule dmenet_adapted:
     resources:
         **needs(mem_mb=8000, runtime=240, gpu=GPUS),
     shell:
-        "{PYTHON} -m lib.estimators.dmenet.training --adapt {input} --profile {PROFILE} --seed {SEED} "
+        "{PYTHON} -m lib.studies.dmenet.training --adapt {input} --profile {PROFILE} --seed {SEED} "
         "-o {RUNS}/dmenet-adapted --record {output[1]}"
 
 

@@ -3,7 +3,7 @@
 import matplotlib
 import matplotlib.pyplot as plt
 
-from lib import blur_map, classifiers, images, paths, photos, refinement
+from lib import blur_map, classifiers, paths, photos, pictures, refinement
 
 matplotlib.use("Agg")
 
@@ -21,7 +21,7 @@ def main():
     target = paths.BOOK / "_static" / "front.png"
     target.parent.mkdir(exist_ok=True)
     fig.savefig(target, dpi=110)
-    print(target, images.read(target).pixels.shape)
+    print(target, pictures.read(target).pixels.shape)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import jupytext
 import nbformat
 
 from book._ext import launch
-from lib import paths, reproduce
+from lib import paths, storage
+from lib.studies import chapters
 
 NOTEBOOKS = paths.BUILD / "notebooks"
 COLAB_OWN = {
@@ -84,8 +85,8 @@ def write(name, folder=NOTEBOOKS):
     folder : Path
         Replaced if it is there.
     """
-    with paths.whole_folder(folder) as partial:
-        for chapter in reproduce.chapters():
+    with storage.whole_folder(folder) as partial:
+        for chapter in chapters.chapters():
             nbformat.write(notebook(name, chapter), partial / f"{chapter}.ipynb")
         (partial / "requirements.txt").write_text(colab_lock((paths.ROOT / "requirements.txt").read_text()))
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from lib import engines, images, patches
+from lib import engines, images, patches, pictures, storage
 
 BATCH = 1024
 """Windows classified at a time; bounds the memory, 1 kB to 1 MB of activations each."""
@@ -165,3 +165,60 @@ def _running_mean(answers, length, step, size):
     first = np.maximum(-(-(pixel - size + 1) // step), 0)
     sums = np.concatenate([np.zeros((1, answers.shape[1])), np.cumsum(answers, axis=0)])
     return (sums[last + 1] - sums[first]) / (last + 1 - first)[:, None]
+
+
+def read_map(path, shape):
+    """Read a defocus map that ``python -m lib map`` wrote.
+
+    Parameters
+    ----------
+    path : path
+        Of a ``.npy`` file.
+    shape : (int, int)
+        H and W of the photo that it must fit.
+
+    Returns
+    -------
+    (H, W) float32 ndarray
+        Sigma in pixels.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, is no array of numbers, holds NaN or has another shape.
+    """
+    try:
+        sigma = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        msg = f"Cannot read the map {path} ({type(error).__name__}): expected the .npy file of `python -m lib map`."
+        raise pictures.ImageError(msg) from error
+    if not isinstance(sigma, np.ndarray) or sigma.dtype.kind not in "fiu" or sigma.shape != tuple(shape):
+        found = getattr(sigma, "shape", "several arrays"), getattr(sigma, "dtype", "")
+        msg = f"The map {path} does not fit: expected numbers of shape {tuple(shape)}, as the photo, got {found}."
+        raise pictures.ImageError(msg)
+    if not np.isfinite(sigma).all():
+        msg = f"The map {path} holds NaN or infinity: estimate it again."
+        raise pictures.ImageError(msg)
+    return sigma.astype(np.float32)
+
+
+def write_map(target, sigma):
+    """Write a map as a float32 ``.npy`` and as a 16 bit picture beside it, each whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+        Of the picture, ``.png`` or ``.tif``.
+    sigma : (H, W) float32 ndarray
+        Pixels; the picture holds 0 to 19.
+    """
+    peak = patches.LEVELS - 1
+    array = target.with_name(target.stem + ".npy")
+    with storage.whole(array) as file:
+        np.save(file, sigma.astype(np.float32))
+        pictures.write(
+            target,
+            np.clip(sigma / peak, 0, 1),
+            bits=16,
+            description=f"Defocus blur: sigma in pixels = value / 65535 * {peak}",
+        )

@@ -1,16 +1,6 @@
 """Where things are, as absolute paths, so that a chapter runs from any folder; writing there whole or not at all."""
 
-import hashlib
-import os
-import platform
-import re
-import shutil
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-
-import filelock
-import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -19,92 +9,3 @@ PAPER = DATA / "paper"
 RESULTS = DATA / "results"
 WEIGHTS = DATA / "weights"
 BUILD = ROOT / "_build"
-
-
-@contextmanager
-def whole(path):
-    """A file to write in the place of `path`; it takes that name when the block ends, and vanishes where it fails.
-
-    What a process that was killed left of it vanishes at the next try.
-
-    Parameters
-    ----------
-    path : path
-
-    Yields
-    ------
-    Path
-        In the same folder, which is made, and with the same suffix.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "map.npy"
-    >>> with whole(target) as file:
-    ...     _ = file.write_text("all of it")
-    ...     target.exists()
-    False
-    >>> target.read_text()
-    'all of it'
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
-    file = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
-    try:
-        yield file
-        os.replace(file, path)
-    finally:
-        file.unlink(missing_ok=True)
-
-
-# With a mark of the machine, since other machines may write to the same disk.
-_PARTIAL = f".partial-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
-
-
-def _remove_leftovers(path):
-    """Remove the unfinished files for `path` whose process is no more."""
-    pattern = re.compile(re.escape(_PARTIAL) + r"(\d+)-" + re.escape(path.name))
-    for file in path.parent.glob(".partial-*"):
-        process = pattern.fullmatch(file.name)
-        if process and not psutil.pid_exists(int(process[1])):
-            file.unlink(missing_ok=True)
-
-
-@contextmanager
-def alone(path):
-    """Wait until no other process of this machine is in such a block with the same `path`, and keep others out of it.
-
-    Where the process that started some work was killed and the work itself goes on, who starts it again waits for it.
-
-    Parameters
-    ----------
-    path : path
-        File or folder; need not exist.
-    """
-    name = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()[:16]
-    with filelock.FileLock(Path(tempfile.gettempdir()) / f"defocus-{name}.lock"):
-        yield
-
-
-@contextmanager
-def whole_folder(path):
-    """A new folder to fill in the place of `path`; it takes that name, from what had it, when the block ends.
-
-    Where the block fails, or is killed, the folder stays beside it as ``NAME.partial`` until the next try.
-
-    Parameters
-    ----------
-    path : path
-
-    Yields
-    ------
-    Path
-    """
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    yield partial
-    shutil.rmtree(path, ignore_errors=True)
-    partial.rename(path)

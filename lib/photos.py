@@ -22,7 +22,7 @@ import pooch
 import requests
 from tqdm.auto import tqdm
 
-from lib import images, paths
+from lib import paths, pictures
 
 MIRROR = "DEFOCUS_PHOTOS"
 """Environment variable that names the mirror folder."""
@@ -33,18 +33,8 @@ BUNDLED = ("astronaut", "chelsea", "china", "coffee", "flower", "motorcycle", "r
 DIV2K = "div2k/bicubic_x8"
 """The TensorFlow data set. All of DIV2K's have the same photos; this one adds the smallest download."""
 
-# Of the motorcycle pair at the size in which scikit-image has it (a quarter), from the
-# documentation of `skimage.data.stereo_motorcycle`; four times as much (3979.911 and 124.343) in
-# the calib.txt of Middlebury's scene. The baseline does not scale.
-MOTORCYCLE_FOCAL_LENGTH = 994.978
-"""Focal length, pixels."""
-MOTORCYCLE_OFFSET = 31.086
-"""Distance of the two principal points in x, pixels."""
-MOTORCYCLE_BASELINE = 0.193001
-"""Distance of the two cameras, metres."""
 
-
-class PhotoError(images.ImageError):
+class PhotoError(pictures.ImageError):
     """A photo that cannot be had: no network, no mirror, or a file that is not the one expected."""
 
 
@@ -146,99 +136,6 @@ def load(name):
 
         pixels = data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(data, name)()
     return np.divide(pixels, np.float32(255), dtype=np.float32)
-
-
-def motorcycle():
-    """The left picture of scikit-image's motorcycle pair and its depth.
-
-    Depth is ``baseline * focal length / (disparity + offset)``. The 7 % of pixels without a
-    disparity are filled first, see `fill_disparity`.
-
-    Returns
-    -------
-    image : (500, 741, 3) float32 ndarray
-        In [0, 1].
-    depth : (500, 741) float32 ndarray
-        In metres, 2.1 to 5.0.
-
-    References
-    ----------
-    Scharstein et al., "High-resolution stereo datasets with subpixel-accurate ground truth", GCPR 2014.
-    """
-    from skimage import data
-
-    disparity = fill_disparity(data.stereo_motorcycle()[2])
-    depth = MOTORCYCLE_BASELINE * MOTORCYCLE_FOCAL_LENGTH / (disparity + MOTORCYCLE_OFFSET)
-    return load("motorcycle"), depth.astype(np.float32)
-
-
-def middlebury(scene):
-    """The left picture of a stereo scene of the set "middlebury_third" and its disparity.
-
-    Parameters
-    ----------
-    scene : str
-        Art, Books, Cones, Dolls, Laundry, Moebius, Reindeer or Teddy.
-
-    Returns
-    -------
-    image : (H, W, 3) float32 ndarray
-        In [0, 1].
-    disparity : (H, W) float32 ndarray
-        Positive, in pixels of this size, holes filled by `fill_disparity`. Near things have a large one.
-
-    Notes
-    -----
-    The files store disparity in whole gray levels, 0 where it is unknown: as it is at full size, so three
-    times that at this size, in the scenes of 2005, and four times in those of 2003 (Cones, Teddy).
-    """
-    scenes = sorted({name.split("/")[1] for name in _names("middlebury_third")})
-    if scene not in scenes:
-        msg = f"Unknown scene {scene!r}; choose one of {', '.join(scenes)}."
-        raise ValueError(msg)
-    view, map_name, scale = ("im2", "disp2", 4) if scene in ("Cones", "Teddy") else ("view1", "disp1", 3)
-    image = images.read(file(f"middlebury_third/{scene}/{view}.png")).pixels
-    stored = images.to_gray(images.read(file(f"middlebury_third/{scene}/{map_name}.png")).pixels)
-    return image, fill_disparity(np.rint(stored * 255) / scale)
-
-
-def fill_disparity(disparity):
-    """Fill the holes of a left view's disparity, row by row, from the background.
-
-    What the right camera does not see is hidden there by something nearer, so a hole belongs to
-    the farther of its two sides: it takes the smaller of the nearest disparities to the left and
-    to the right. A row of holes takes the nearest row.
-
-    Parameters
-    ----------
-    disparity : (H, W) ndarray
-        Pixels; a hole is NaN, infinite or not positive.
-
-    Returns
-    -------
-    (H, W) float32 ndarray
-        Finite and positive.
-
-    Examples
-    --------
-    >>> fill_disparity(np.array([[0, 5, np.nan, np.inf, 2]]))
-    array([[5., 5., 2., 2., 2.]], dtype=float32)
-    """
-    known = np.isfinite(disparity) & (disparity > 0)
-    if not known.any():
-        msg = "Expected a disparity map with known values, got holes only."
-        raise ValueError(msg)
-    values = np.where(known, disparity, np.inf).astype(np.float32)
-    filled = np.minimum(_from_left(values), _from_left(values[:, ::-1])[:, ::-1])
-    rows = np.flatnonzero(known.any(axis=1))
-    nearest = np.abs(np.arange(len(values))[:, None] - rows).argmin(axis=1)
-    return filled[rows[nearest]]
-
-
-def _from_left(values):
-    """Each infinite value replaced by the nearest finite one to its left, where there is one."""
-    columns = np.where(np.isfinite(values), np.arange(values.shape[1]), 0)
-    return np.take_along_axis(values, np.maximum.accumulate(columns, axis=1), axis=1)
 
 
 # Sets of the registry

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib import images, photos
+from lib import photos, pictures
 
 
 @pytest.fixture(scope="module")
@@ -13,5 +13,5 @@ def crop():
 @pytest.fixture
 def photo(tmp_path, crop):
     path = tmp_path / "photo.png"
-    images.write(path, crop)
+    pictures.write(path, crop)
     return path

@@ -9,7 +9,7 @@ from jupyter_cache import get_cache
 from pybtex.database import parse_string
 
 from book._ext import author_year, fresh_execution, pages
-from lib import records
+from lib.studies import records
 
 
 @pytest.fixture

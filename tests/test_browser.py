@@ -15,7 +15,8 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 
-from lib import paths, reproduce
+from lib import paths
+from lib.studies import chapters
 
 HTML = paths.BUILD / "html"
 PAGES = sorted(path.name for path in HTML.glob("*.html"))
@@ -185,7 +186,7 @@ def test_links_inside_the_book_lead_somewhere(page, opened, site):
 
 def test_a_chapter_offers_its_executed_notebook(opened):
     link = source(opened.name).select_one("a.btn-download-notebook-button")
-    if opened.name.removesuffix(".html") not in reproduce.chapters():
+    if opened.name.removesuffix(".html") not in chapters.chapters():
         assert link is None
         return
     notebook = nbformat.read(HTML / link["href"], as_version=4)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from lib import paths
-from lib.clahe import BINS, clahe, redistribute
+from lib.enhancement.clahe import BINS, clahe, redistribute
 
 GOLDEN = np.load(paths.ROOT / "tests/golden/fusion_small.npz")
 
@@ -28,7 +28,7 @@ def test_without_a_limit_it_is_opencvs():
 def test_strips_do_not_show(monkeypatch):
     plane = noise(200, 150)
     whole = clahe(plane, 0.01)
-    monkeypatch.setattr("lib.clahe._STRIP_PIXELS", 1000)
+    monkeypatch.setattr("lib.enhancement.clahe._STRIP_PIXELS", 1000)
     np.testing.assert_array_equal(clahe(plane, 0.01), whole)
 
 

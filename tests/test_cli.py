@@ -10,9 +10,9 @@ import pytest
 from command_line import run
 from PIL import Image
 
-from lib import blur_map, classifiers, images, refinement
-from lib.cli import common
-from lib.cli.map import write_map
+from lib import blur_map, classifiers, images, pictures, refinement
+from lib.blur_map import write_map
+from lib.cli import jobs
 
 ROOT = Path(__file__).resolve().parent.parent
 LENS = "mobilenet_v2-lens"
@@ -26,7 +26,7 @@ def test_map_writes_what_the_library_computes(photo, crop, tmp_path):
     assert run("map", photo, "-o", tmp_path / "new" / "map", "--step", 16) == 0
     assert outputs(tmp_path, photo) == ["map.npy", "map.png"]
     sigma = np.load(tmp_path / "new" / "map.npy")
-    pixels = images.read(photo).pixels
+    pixels = pictures.read(photo).pixels
     expected = refinement.refine(blur_map.estimate(pixels, classifiers.load(LENS), step=16), pixels)
     assert sigma.dtype == np.float32
     np.testing.assert_array_equal(sigma, expected)
@@ -34,7 +34,7 @@ def test_map_writes_what_the_library_computes(photo, crop, tmp_path):
 
 def test_map_options_reach_the_library(photo, tmp_path):
     assert run("map", photo, "-o", tmp_path / "raw.npy", "--no-refine", "--labels", "expected", "--step", 32) == 0
-    pixels = images.read(photo).pixels
+    pixels = pictures.read(photo).pixels
     expected = blur_map.estimate(pixels, classifiers.load(LENS), step=32, labels="expected")
     np.testing.assert_array_equal(np.load(tmp_path / "raw.npy"), expected)
     assert run("map", photo, "-o", tmp_path / "released", "--variant", "released", "--step", 32) == 0
@@ -44,7 +44,7 @@ def test_map_options_reach_the_library(photo, tmp_path):
 
 def test_map_on_another_engine_is_the_same_map(photo, tmp_path):
     assert run("map", photo, "-o", tmp_path / "onnx.npy", "--no-refine", "--step", 16, "--engine", "onnx") == 0
-    expected = blur_map.estimate(images.read(photo).pixels, LENS, step=16, engine="onnx")
+    expected = blur_map.estimate(pictures.read(photo).pixels, LENS, step=16, engine="onnx")
     np.testing.assert_array_equal(np.load(tmp_path / "onnx.npy"), expected)
 
 
@@ -81,7 +81,7 @@ def test_a_folder_maps_what_it_can_and_names_the_rest(tmp_path, crop, capsys):
     folder = tmp_path / "in"
     folder.mkdir()
     for name in ("a.png", "b.jpg", "a.jpg"):
-        images.write(folder / name, crop)
+        pictures.write(folder / name, crop)
     (folder / "c.jpg").write_text("no picture")
     (folder / "notes.txt").write_text("not looked at")
     assert run("map", folder, "-o", tmp_path / "out", "--step", 32) == 2
@@ -94,10 +94,10 @@ def test_a_folder_maps_what_it_can_and_names_the_rest(tmp_path, crop, capsys):
 
 def test_outputs_are_paired_with_photos(tmp_path):
     one, two = tmp_path / "one.JPG", tmp_path / "two.bmp"
-    assert common.pair([one], tmp_path / "x") == [(one, tmp_path / "x.jpg")]
-    assert common.pair([one], tmp_path / "x.png") == [(one, tmp_path / "x.png")]
-    assert common.pair([two], tmp_path) == [(two, tmp_path / "two.png")]
-    both = common.pair([one, two], tmp_path / "out", suffix=".tif")
+    assert jobs.pair([one], tmp_path / "x") == [(one, tmp_path / "x.jpg")]
+    assert jobs.pair([one], tmp_path / "x.png") == [(one, tmp_path / "x.png")]
+    assert jobs.pair([two], tmp_path) == [(two, tmp_path / "two.png")]
+    both = jobs.pair([one, two], tmp_path / "out", suffix=".tif")
     assert both == [(one, tmp_path / "out/one.tif"), (two, tmp_path / "out/two.tif")]
 
 
@@ -120,7 +120,7 @@ def bad_photo(name, content):
 
 def truncated(folder):
     path = folder / "cut.jpg"
-    images.write(path, np.random.default_rng(0).random((64, 64)))
+    pictures.write(path, np.random.default_rng(0).random((64, 64)))
     path.write_bytes(path.read_bytes()[:900])
     return [path]
 
@@ -128,7 +128,7 @@ def truncated(folder):
 def same_names(folder):
     for place in ("one", "two"):
         (folder / place).mkdir()
-        images.write(folder / place / "same.png", np.zeros((8, 8)))
+        pictures.write(folder / place / "same.png", np.zeros((8, 8)))
     return [folder / "one" / "same.png", folder / "two" / "same.png"]
 
 
@@ -180,7 +180,7 @@ def test_bad_options_end_in_one_line(photo, tmp_path, capsys):
 
 def test_a_folder_that_may_not_be_written_to_is_refused_before_the_work(photo, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # as for a user who is not root
-    monkeypatch.setattr(images, "read", None)  # would fail
+    monkeypatch.setattr(pictures, "read", None)  # would fail
     assert run("map", photo, "-o", tmp_path / "map") == 2
     assert "name another with --output" in capsys.readouterr().err
 
@@ -199,8 +199,8 @@ def test_a_map_that_does_not_fit_is_refused(tmp_path, content, part):
         path.write_bytes(content)
     else:
         np.save(path, content)
-    with pytest.raises(images.ImageError) as error:
-        common.read_map(path, (4, 3))
+    with pytest.raises(pictures.ImageError) as error:
+        blur_map.read_map(path, (4, 3))
     assert part in str(error.value)
 
 

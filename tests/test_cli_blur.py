@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib import images, photos, shallow_focus
+from lib import images, photos, pictures, shallow_focus
 
 HEIGHT, WIDTH = 60, 80
 
@@ -41,23 +41,23 @@ run = functools.partial(command_line.run, "blur")
 )
 def test_writes_what_the_library_computes(photo, sigma, tmp_path, words, variant, options):
     assert run(photo, "-o", tmp_path / "new" / "out.png", "--map", tmp_path / "map.npy", *words) == 0
-    expected = shallow_focus.render(images.read(photo).pixels, sigma, variant, **options)
+    expected = shallow_focus.render(pictures.read(photo).pixels, sigma, variant, **options)
     np.testing.assert_array_equal(
-        images.to_uint8(images.read(tmp_path / "new/out.png").pixels), images.to_uint8(expected)
+        images.to_uint8(pictures.read(tmp_path / "new/out.png").pixels), images.to_uint8(expected)
     )
 
 
 def test_estimates_the_map_where_none_is_given(photo, tmp_path):
     assert run(photo, "-o", tmp_path / "out.png", "--step", 32, "--model", "mobilenet_v2-lens") == 0
-    assert images.read(tmp_path / "out.png").pixels.shape == (HEIGHT, WIDTH, 3)
+    assert pictures.read(tmp_path / "out.png").pixels.shape == (HEIGHT, WIDTH, 3)
 
 
 @pytest.mark.parametrize("ending", [".png", ".tif"])
 def test_16_bit_stays_16_bit(crop, sigma, tmp_path, ending):
     path = tmp_path / f"deep{ending}"
-    images.write(path, crop / 1.1, bits=16)
+    pictures.write(path, crop / 1.1, bits=16)
     assert run(path, "-o", tmp_path / f"out{ending}", "--map", tmp_path / "map.npy") == 0
-    out = images.read(tmp_path / f"out{ending}")
+    out = pictures.read(tmp_path / f"out{ending}")
     assert out.bits == 16
     assert np.abs(out.pixels * 255 - np.rint(out.pixels * 255)).max() > 0.3  # no 8 bit on the way
 
@@ -68,9 +68,9 @@ def test_alpha_stays_and_hidden_colors_do_not_spread(crop, sigma, tmp_path):
     results = []
     for name, hidden in (("red", (1, 0, 0)), ("blue", (0, 0, 1))):
         pixels = np.where(alpha[..., None] > 0, crop, np.float32(hidden))
-        images.write(tmp_path / f"{name}.png", images.Picture(pixels, alpha))
+        pictures.write(tmp_path / f"{name}.png", pictures.Picture(pixels, alpha))
         assert run(tmp_path / f"{name}.png", "-o", tmp_path / "out" / name, "--map", tmp_path / "map.npy") == 0
-        out = images.read(tmp_path / "out" / f"{name}.png")
+        out = pictures.read(tmp_path / "out" / f"{name}.png")
         np.testing.assert_array_equal(out.alpha, alpha)
         np.testing.assert_array_equal(out.pixels[:, 60:], pixels[:, 60:])
         results.append(out.pixels[:, :60])
@@ -87,22 +87,22 @@ def test_exif_and_profile_are_carried_and_the_f_number_is_read(crop, sigma, tmp_
     Image.fromarray(images.to_uint8(crop)).save(path, exif=exif, icc_profile=profile)
     words = ("--variant", "lens", "--map", tmp_path / "map.npy")
     assert run(path, "-o", tmp_path / "out.png", "--f-number", 2, *words) == 0
-    out = images.read(tmp_path / "out.png")
+    out = pictures.read(tmp_path / "out.png")
     with Image.open(tmp_path / "out.png") as stored:
         assert stored.getexif()[0x010F] == "Maker"
     assert out.icc_profile == profile
-    expected = shallow_focus.render(images.read(path).pixels, sigma, "lens", f_number=2, photo_f_number=4)
+    expected = shallow_focus.render(pictures.read(path).pixels, sigma, "lens", f_number=2, photo_f_number=4)
     np.testing.assert_array_equal(images.to_uint8(out.pixels), images.to_uint8(expected))
     assert run(path, "-o", tmp_path / "same.png", "--f-number", 4, *words) == 0  # as it was taken
-    np.testing.assert_array_equal(images.read(tmp_path / "same.png").pixels, images.read(path).pixels)
+    np.testing.assert_array_equal(pictures.read(tmp_path / "same.png").pixels, pictures.read(path).pixels)
 
 
 def test_a_folder_blurs_what_it_can_and_names_the_rest(crop, sigma, tmp_path, capsys):
     folder = tmp_path / "in"
     folder.mkdir()
-    images.write(folder / "a.png", crop)
-    images.write(folder / "b.jpg", crop)
-    images.write(folder / "small.png", crop[:40])
+    pictures.write(folder / "a.png", crop)
+    pictures.write(folder / "b.jpg", crop)
+    pictures.write(folder / "small.png", crop[:40])
     words = ("--variant", "lens", "--focus", "10,50", "--map", tmp_path / "map.npy")
     assert run(folder, "-o", tmp_path / "out", *words) == 2
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg"]

@@ -7,7 +7,7 @@ import command_line
 import numpy as np
 import pytest
 
-from lib import estimators, images
+from lib import estimators, pictures
 
 METHODS = "entropy,fdm"
 
@@ -28,8 +28,10 @@ def test_maps_sheet_and_tables_are_written(photo, tmp_path):
     out = tmp_path / "new" / "out"
     assert run(photo, "-o", out, "--methods", METHODS) == 0
     assert files(out) == ["photo.png", "photo/entropy.npy", "photo/fdm.npy", "table.csv", "table.md"]
-    np.testing.assert_array_equal(np.load(out / "photo" / "fdm.npy"), estimators.get("fdm")(images.read(photo).pixels))
-    assert images.read(out / "photo.png").pixels.shape[1] > 600
+    np.testing.assert_array_equal(
+        np.load(out / "photo" / "fdm.npy"), estimators.get("fdm")(pictures.read(photo).pixels)
+    )
+    assert pictures.read(out / "photo.png").pixels.shape[1] > 600
     assert [(row["photo"], row["method"], row["unit"]) for row in rows(out)] == [
         ("photo", "entropy", "score"),
         ("photo", "fdm", "sigma"),
@@ -52,7 +54,7 @@ def test_a_new_method_is_run_by_default(photo, tmp_path, monkeypatch):
 
 def test_true_sigma_is_judged(photo, crop, tmp_path):
     truth = tmp_path / "sigma.npy"
-    np.save(truth, estimators.get("fdm")(images.read(photo).pixels) + 1)
+    np.save(truth, estimators.get("fdm")(pictures.read(photo).pixels) + 1)
     assert run(photo, "-o", tmp_path / "out", "--methods", METHODS, "--truth", truth) == 0
     entropy, fdm = rows(tmp_path / "out")
     assert (float(fdm["mae"]), float(fdm["rmse"]), float(fdm["spearman"])) == pytest.approx((1, 1, 1), abs=1e-3)
@@ -61,9 +63,9 @@ def test_true_sigma_is_judged(photo, crop, tmp_path):
 
 
 def test_a_mask_is_judged(photo, crop, tmp_path):
-    blur = estimators.get("entropy").blur(estimators.get("entropy")(images.read(photo).pixels))
+    blur = estimators.get("entropy").blur(estimators.get("entropy")(pictures.read(photo).pixels))
     (tmp_path / "masks").mkdir()
-    images.write(tmp_path / "masks" / "photo.png", (blur > np.median(blur)).astype(np.float32))
+    pictures.write(tmp_path / "masks" / "photo.png", (blur > np.median(blur)).astype(np.float32))
     assert run(photo, "-o", tmp_path / "out", "--methods", METHODS, "--truth", tmp_path / "masks") == 0
     entropy, fdm = rows(tmp_path / "out")
     assert float(entropy["auc"]) == 1
@@ -86,7 +88,7 @@ def test_a_killed_run_goes_on(photo, tmp_path, monkeypatch):
 
 def test_a_photo_that_fails_does_not_lose_the_others(photo, tmp_path, capsys):
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    images.write(tmp_path / "tiny.png", np.zeros((20, 200)))
+    pictures.write(tmp_path / "tiny.png", np.zeros((20, 200)))
     out = tmp_path / "out"
     assert run(tmp_path / "broken.png", photo, tmp_path / "tiny.png", "-o", out, "--methods", "entropy") == 2
     assert files(out) == ["photo.png", "photo/entropy.npy", "table.csv", "table.md"]

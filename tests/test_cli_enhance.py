@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from lib import blur_map, classifiers, enhancement, images, photos, refinement
+from lib import blur_map, classifiers, enhancement, images, photos, pictures, refinement
 from lib.cli.enhance import OPTIONS
 
 
@@ -33,12 +33,12 @@ run = functools.partial(command_line.run, "enhance")
 
 
 def written(path):
-    return images.to_uint8(images.read(path).pixels)
+    return images.to_uint8(pictures.read(path).pixels)
 
 
 def test_adaptive_writes_what_the_library_computes(photo, map_file, tmp_path):
     assert run(photo, "-o", tmp_path / "new" / "out.png", "--map", map_file) == 0
-    pixels = images.read(photo).pixels
+    pixels = pictures.read(photo).pixels
     expected = enhancement.adaptive(pixels, sigma_map(pixels))
     np.testing.assert_array_equal(written(tmp_path / "new" / "out.png"), images.to_uint8(expected))
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.png"]
@@ -48,7 +48,7 @@ def test_map_is_estimated_if_there_is_none(photo, tmp_path, monkeypatch):
     network = classifiers.load("mobilenet_v2-lens")
     monkeypatch.setattr(classifiers, "load", {"mobilenet_v2-lens": network}.get)  # it takes a while
     assert run(photo, "-o", tmp_path / "out.png", "--step", 32, "--strength", 3) == 0
-    pixels = images.read(photo).pixels
+    pixels = pictures.read(photo).pixels
     sigma = refinement.refine(blur_map.estimate(pixels, network, 32), pixels)
     expected = enhancement.adaptive(pixels, sigma, replace(enhancement.FIGURE_11, strength=3))
     np.testing.assert_array_equal(written(tmp_path / "out.png"), images.to_uint8(expected))
@@ -70,14 +70,14 @@ def test_map_is_estimated_if_there_is_none(photo, tmp_path, monkeypatch):
 def test_other_methods_need_no_map(photo, tmp_path, monkeypatch, method, words, options):
     monkeypatch.setattr(blur_map, "estimate", None)  # would fail
     assert run(photo, "-o", tmp_path / "out.png", "--method", method, *words) == 0
-    expected = enhancement.enhance(images.read(photo).pixels, method, **options)
+    expected = enhancement.enhance(pictures.read(photo).pixels, method, **options)
     np.testing.assert_array_equal(written(tmp_path / "out.png"), images.to_uint8(expected))
 
 
 def test_curve_reaches_the_library(photo, map_file, tmp_path):
     words = ("--alpha1", 50, "--beta1", 0.1, "--alpha2", 25, "--beta2", 0.5, "--strength", 1)
     assert run(photo, "-o", tmp_path / "out.png", "--map", map_file, *words) == 0
-    pixels = images.read(photo).pixels
+    pixels = pictures.read(photo).pixels
     expected = enhancement.adaptive(pixels, sigma_map(pixels), enhancement.FIGURE_10)
     np.testing.assert_array_equal(written(tmp_path / "out.png"), images.to_uint8(expected))
 
@@ -86,20 +86,20 @@ def test_curve_reaches_the_library(photo, map_file, tmp_path):
 @pytest.mark.parametrize("bits", [8, 16])
 def test_strength_zero_keeps_every_value(tmp_path, map_file, crop, method, bits):
     path = tmp_path / "photo.tif"
-    images.write(path, crop * 0.99, bits=bits)
+    pictures.write(path, crop * 0.99, bits=bits)
     words = ("--map", map_file) if method == "adaptive" else ()
     assert run(path, "-o", tmp_path / "out.tif", "--method", method, "--strength", 0, *words) == 0
-    before, after = images.read(path), images.read(tmp_path / "out.tif")
+    before, after = pictures.read(path), pictures.read(tmp_path / "out.tif")
     assert after.bits == bits
     np.testing.assert_array_equal(after.pixels, before.pixels)
 
 
 def test_16_bit_stays_16_bit(tmp_path):
     ramp = np.tile(np.linspace(0.3, 0.7, 500), (80, 1))
-    images.write(tmp_path / "ramp.png", ramp, bits=16)
+    pictures.write(tmp_path / "ramp.png", ramp, bits=16)
     for method in ("um", "gum", "cas"):
         assert run(tmp_path / "ramp.png", "-o", tmp_path / "out.png", "--method", method) == 0
-        out = images.read(tmp_path / "out.png")
+        out = pictures.read(tmp_path / "out.png")
         assert out.bits == 16
         assert len(np.unique(out.pixels[40])) > 450  # 8 bit would have 102
 
@@ -123,17 +123,17 @@ def test_alpha_stays_and_hidden_colors_make_no_halo(tmp_path, crop):
     alpha[:, 60:], alpha[:, 50:60] = 0, 0.6
     flat = np.full_like(crop, 0.4)
     flat[:, 60:] = 0
-    images.write(tmp_path / "in.png", images.Picture(flat, alpha))
+    pictures.write(tmp_path / "in.png", pictures.Picture(flat, alpha))
     assert run(tmp_path / "in.png", "-o", tmp_path / "out.png", "--method", "um") == 0
-    before, after = images.read(tmp_path / "in.png"), images.read(tmp_path / "out.png")
+    before, after = pictures.read(tmp_path / "in.png"), pictures.read(tmp_path / "out.png")
     np.testing.assert_array_equal(after.alpha, before.alpha)
     np.testing.assert_array_equal(after.pixels, before.pixels)
 
 
 def test_a_folder_with_one_bad_photo(tmp_path, crop, capsys):
     (tmp_path / "in").mkdir()
-    images.write(tmp_path / "in" / "a.png", crop)
-    images.write(tmp_path / "in" / "b.jpg", crop)
+    pictures.write(tmp_path / "in" / "a.png", crop)
+    pictures.write(tmp_path / "in" / "b.jpg", crop)
     (tmp_path / "in" / "c.jpg").write_text("no picture")
     assert run(tmp_path / "in", "-o", tmp_path / "out", "--method", "um") == 2
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg"]
@@ -171,7 +171,7 @@ def test_bad_options_end_in_one_line(photo, tmp_path, capsys, words, part):
 
 @pytest.mark.parametrize("words", [("--sigma", -1), ("--strength", "inf"), ("--color", "green")])
 def test_bad_parameters_are_refused_before_the_work(photo, tmp_path, monkeypatch, words):
-    monkeypatch.setattr(images, "read", None)  # would fail
+    monkeypatch.setattr(pictures, "read", None)  # would fail
     assert run(photo, "-o", tmp_path / "x.png", *words) == 2
 
 
@@ -205,7 +205,7 @@ def test_nothing_is_left_where_writing_fails(photo, tmp_path, monkeypatch):
         msg = "disk full"
         raise OSError(msg)
 
-    monkeypatch.setattr(images.os, "replace", fail)
+    monkeypatch.setattr(pictures.os, "replace", fail)
     assert run(photo, "-o", tmp_path / "out.png", "--method", "um") == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from lib import fusion, images, photos
+from lib import fusion, images, photos, pictures
 
 HEIGHT, WIDTH = 120, 160
 
@@ -26,7 +26,7 @@ def scene():
 def frames(tmp_path, scene):
     paths = [tmp_path / "a.png", tmp_path / "b.png"]
     for path, frame in zip(paths, scene[1], strict=True):
-        images.write(path, frame)
+        pictures.write(path, frame)
     return paths
 
 
@@ -37,8 +37,8 @@ run = functools.partial(command_line.run, "fuse")
 def test_writes_what_the_library_computes(frames, tmp_path, method):
     words = ["--no-map"] if method == "defocus" else []
     assert run(*frames, "-o", tmp_path / "new" / "out.png", "--method", method, *words) == 0
-    expected = fusion.fuse([images.read(path).pixels for path in frames], method)
-    out = images.read(tmp_path / "new" / "out.png").pixels
+    expected = fusion.fuse([pictures.read(path).pixels for path in frames], method)
+    out = pictures.read(tmp_path / "new" / "out.png").pixels
     np.testing.assert_array_equal(images.to_uint8(out), images.to_uint8(expected))
 
 
@@ -47,14 +47,14 @@ def test_a_folder_stands_for_its_photos(frames, tmp_path):
     for frame in frames:
         frame.rename(tmp_path / "stack" / frame.name)
     assert run(tmp_path / "stack", "-o", tmp_path / "out.png", "--no-map") == 0
-    assert images.read(tmp_path / "out.png").pixels.shape == (HEIGHT, WIDTH, 3)
+    assert pictures.read(tmp_path / "out.png").pixels.shape == (HEIGHT, WIDTH, 3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["defocus", "paper"])
 def test_estimates_the_maps(frames, tmp_path, method, scene):
     assert run(*frames, "-o", tmp_path / "out.png", "--method", method, "--step", 16) == 0
-    error = np.abs(images.read(tmp_path / "out.png").pixels - scene[0])
+    error = np.abs(pictures.read(tmp_path / "out.png").pixels - scene[0])
     assert error.mean() < min(np.abs(frame - scene[0]).mean() for frame in scene[1])
 
 
@@ -62,11 +62,11 @@ def test_16_bit_exif_and_profile_are_kept(tmp_path, scene):
     exif = Image.Exif()
     exif[271] = "A maker"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    first = images.Picture(scene[1][0] / 1.1, None, 16, exif.tobytes(), profile)
-    images.write(tmp_path / "a.tif", first)
-    images.write(tmp_path / "b.tif", scene[1][1] / 1.1, bits=16)
+    first = pictures.Picture(scene[1][0] / 1.1, None, 16, exif.tobytes(), profile)
+    pictures.write(tmp_path / "a.tif", first)
+    pictures.write(tmp_path / "b.tif", scene[1][1] / 1.1, bits=16)
     assert run(tmp_path / "a.tif", tmp_path / "b.tif", "-o", tmp_path / "out.tif", "--no-map") == 0
-    out = images.read(tmp_path / "out.tif")
+    out = pictures.read(tmp_path / "out.tif")
     assert out.bits == 16
     assert np.abs(out.pixels * 255 - np.rint(out.pixels * 255)).max() > 0.3  # no 8 bit on the way
     assert out.icc_profile == profile
@@ -83,10 +83,10 @@ def test_what_is_transparent_in_one_frame_comes_from_the_other(tmp_path, scene, 
     left = np.where(alpha[..., None] > 0, left, np.float32(hidden))
     nowhere = alpha.copy()
     nowhere[:, 20:] = 1  # of the other frame: less is hidden
-    images.write(tmp_path / "a.png", images.Picture(left, alpha))
-    images.write(tmp_path / "b.png", images.Picture(right, nowhere))
+    pictures.write(tmp_path / "a.png", pictures.Picture(left, alpha))
+    pictures.write(tmp_path / "b.png", pictures.Picture(right, nowhere))
     assert run(tmp_path / "a.png", tmp_path / "b.png", "-o", tmp_path / "out.png", "--no-map") == 0
-    out = images.read(tmp_path / "out.png")
+    out = pictures.read(tmp_path / "out.png")
     np.testing.assert_array_equal(out.alpha, nowhere)
     assert np.abs(out.pixels - right)[:, 25:35].max() < 0.01
     assert np.abs(out.pixels - sharp)[:, 120:].max() < 0.01
@@ -99,14 +99,14 @@ def test_a_stack_held_by_hand_is_aligned(tmp_path):
     near, far = sharp.copy(), np.clip(far, 0, 1)
     near[:, 200:] = cv2.GaussianBlur(near, (0, 0), 3)[:, 200:]
     far[:, :200] = cv2.GaussianBlur(far, (0, 0), 3)[:, :200]
-    images.write(tmp_path / "near.png", near)
-    images.write(tmp_path / "far.png", far)
+    pictures.write(tmp_path / "near.png", near)
+    pictures.write(tmp_path / "far.png", far)
     errors = []
     for words in ([], ["--align"]):
         assert run(tmp_path / "near.png", tmp_path / "far.png", "-o", tmp_path / "out.png", "--no-map", *words) == 0
-        errors.append(np.abs(images.read(tmp_path / "out.png").pixels - sharp)[20:-20, 20:-20].mean())
+        errors.append(np.abs(pictures.read(tmp_path / "out.png").pixels - sharp)[20:-20, 20:-20].mean())
     assert errors[1] < 0.4 * errors[0]
-    border = np.abs(images.read(tmp_path / "out.png").pixels - sharp)[:, -6:]
+    border = np.abs(pictures.read(tmp_path / "out.png").pixels - sharp)[:, -6:]
     assert border.max() < 0.6  # the black beyond the frame is nowhere
 
 
@@ -127,9 +127,9 @@ def test_a_stack_held_by_hand_is_aligned(tmp_path):
     ],
 )
 def test_mistakes_end_in_one_line_and_write_nothing(frames, tmp_path, scene, capsys, monkeypatch, words, message):
-    images.write(tmp_path / "other.png", scene[0][:110])
-    images.write(tmp_path / "gray.png", images.to_gray(scene[0]))
-    images.write(tmp_path / "noise.png", np.random.default_rng(0).random(scene[0].shape))
+    pictures.write(tmp_path / "other.png", scene[0][:110])
+    pictures.write(tmp_path / "gray.png", images.to_gray(scene[0]))
+    pictures.write(tmp_path / "noise.png", np.random.default_rng(0).random(scene[0].shape))
     (tmp_path / "cut.png").write_bytes((tmp_path / "b.png").read_bytes()[:9000])
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.chdir(tmp_path)

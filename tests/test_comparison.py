@@ -8,8 +8,10 @@ import pytest
 from click.testing import CliRunner
 from sklearn.metrics import precision_recall_fscore_support
 
-from lib import comparison, cost, estimators, photos
-from lib.comparison import Setting
+from lib import estimators, figures, photos, scenes
+from lib.metrics.map_errors import mask_scores
+from lib.scenes import Setting
+from lib.studies import comparisons
 
 needs_mirror = pytest.mark.skipif(
     not os.environ.get(photos.MIRROR), reason=f"{photos.MIRROR} names no folder with the photo sets"
@@ -23,17 +25,17 @@ def small_scenes(monkeypatch):
     image = rng.random((48, 64, 3), np.float32)
     depth = np.tile(np.linspace(1, 3, 64), (48, 1))
 
-    def scenes(profile="quick"):
+    def small(profile="quick"):
         for k, setting in enumerate((Setting(0.05, 4), Setting(0.9, 6, "disk"))):
-            yield f"scene-{k}", *comparison.render(image, depth, setting, seed=k)
+            yield f"scene-{k}", *scenes.render(image, depth, setting, seed=k)
 
-    monkeypatch.setattr(comparison, "scenes", scenes)
-    return list(scenes())
+    monkeypatch.setattr(scenes, "scenes", small)
+    return list(small())
 
 
 def test_a_setting_says_where_is_focus_and_how_large_is_the_largest_sigma():
     image, depth = np.full((20, 101, 3), 0.5, np.float32), np.tile(np.linspace(1, 3, 101), (20, 1))
-    rendered, sigma, textured = comparison.render(image, depth, Setting(0.25, 7.0, noise=0.1), seed=1)
+    rendered, sigma, textured = scenes.render(image, depth, Setting(0.25, 7.0, noise=0.1), seed=1)
     assert sigma.max() == pytest.approx(7, rel=1e-5)
     assert np.argmin(sigma[0]) == 25
     assert rendered.std() == pytest.approx(0.1, rel=0.1)
@@ -45,13 +47,13 @@ def test_textured_is_judged_in_focus(small_scenes):
 
 
 def test_quick_scenes_are_bundled():
-    found = list(comparison.scenes("quick"))
+    found = list(scenes.scenes("quick"))
     assert [name for name, *_ in found] == ["motorcycle-0", "motorcycle-1"]
     assert all(image.shape[:2] == sigma.shape == textured.shape for _, image, sigma, textured in found)
 
 
 def test_calibration_is_fitted_to_the_other_scenes(small_scenes):
-    rows = comparison.judge_scenes(["entropy", "fdm"], folder=None)
+    rows = comparisons.judge_scenes(["entropy", "fdm"], folder=None)
     assert [(row["scene"], row["method"]) for row in rows] == [
         (f"scene-{k}", name) for k in (0, 1) for name in ("entropy", "fdm", "constant")
     ]
@@ -64,8 +66,8 @@ def test_calibration_is_fitted_to_the_other_scenes(small_scenes):
 def test_spearman_is_that_of_the_map_before_calibration(small_scenes):
     name, image, sigma, _ = small_scenes[0]
     estimator = estimators.get("standard_deviation")
-    row = next(row for row in comparison.judge_scenes(["standard_deviation"]) if row["scene"] == name)
-    expected = comparison.map_errors(-estimator(image), sigma)["spearman"]
+    row = next(row for row in comparisons.judge_scenes(["standard_deviation"]) if row["scene"] == name)
+    expected = comparisons.map_errors(-estimator(image), sigma)["spearman"]
     assert row["all"]["spearman"] == pytest.approx(expected)
 
 
@@ -73,27 +75,27 @@ def test_a_perfect_estimator_has_no_error(small_scenes, monkeypatch):
     answers = {image.tobytes(): sigma for _, image, sigma, _ in small_scenes}
     monkeypatch.setattr("lib.estimators.fdm.estimate", lambda image: answers[image.tobytes()])
     estimators.get.cache_clear()
-    rows = [row for row in comparison.judge_scenes(["fdm"]) if row["method"] == "fdm"]
+    rows = [row for row in comparisons.judge_scenes(["fdm"]) if row["method"] == "fdm"]
     estimators.get.cache_clear()
     assert all(row["all"]["mae"] == row["textured"]["rmse"] == 0 for row in rows)
 
 
 def test_maps_that_are_there_are_not_estimated_again(tmp_path, monkeypatch):
     image = np.random.default_rng(0).random((40, 40), np.float32)
-    first = comparison.estimate_once("entropy", image, tmp_path / "a" / "entropy.npy")
+    first = comparisons.estimate_once("entropy", image, tmp_path / "a" / "entropy.npy")
     monkeypatch.setattr(estimators, "get", None)
-    np.testing.assert_array_equal(comparison.estimate_once("entropy", image, tmp_path / "a" / "entropy.npy"), first)
+    np.testing.assert_array_equal(comparisons.estimate_once("entropy", image, tmp_path / "a" / "entropy.npy"), first)
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["entropy.npy"]
 
 
 def test_what_other_code_has_left_is_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison, "RUNS", tmp_path / "comparison")
-    mine = comparison.unfinished()
+    monkeypatch.setattr(comparisons, "RUNS", tmp_path / "comparison")
+    mine = comparisons.unfinished()
     (mine / "quick").mkdir(parents=True)
-    assert comparison.unfinished() == mine
+    assert comparisons.unfinished() == mine
     assert (mine / "quick").is_dir()
-    monkeypatch.setattr(comparison.records, "inputs_hash", lambda inputs: "other")
-    assert comparison.unfinished() == tmp_path / "comparison" / "other"
+    monkeypatch.setattr(comparisons.records, "inputs_hash", lambda inputs: "other")
+    assert comparisons.unfinished() == tmp_path / "comparison" / "other"
     assert not mine.exists()
 
 
@@ -101,7 +103,7 @@ def test_mask_scores_by_their_definition():
     rng = np.random.default_rng(0)
     blurred = rng.random((30, 40)) > 0.4
     blur = np.where(rng.random((30, 40)) > 0.2, blurred, ~blurred) + 2.0  # every fifth pixel is wrong
-    found = comparison.mask_scores(blur, blurred)
+    found = mask_scores(blur, blurred)
     precision, recall, *_ = precision_recall_fscore_support(blurred.ravel(), blur.ravel() > 2.5, average="binary")
     assert found["f_measure"] == pytest.approx(1.3 * precision * recall / (0.3 * precision + recall))
     assert found["mae"] == pytest.approx((blurred != (blur > 2.5)).mean())
@@ -111,29 +113,33 @@ def test_mask_scores_by_their_definition():
 
 def test_mask_scores_of_a_constant_map():
     blurred = np.arange(20).reshape(4, 5) > 4
-    assert comparison.mask_scores(np.full((4, 5), 3.0), blurred)["auc"] == 0.5
+    assert mask_scores(np.full((4, 5), 3.0), blurred)["auc"] == 0.5
 
 
 def test_table_averages_by_method_and_leaves_out_none():
     rows = [{"method": "a", "all": {"mae": value, "spearman": None}} for value in (1.0, None, 3.0)]
-    assert comparison.table(rows, ["all.mae", "all.spearman"]) == {"a": {"all.mae": 2.0, "all.spearman": None}}
+    assert comparisons.table(rows, ["all.mae", "all.spearman"]) == {"a": {"all.mae": 2.0, "all.spearman": None}}
 
 
 def test_markdown_has_a_line_for_each_method_and_the_best_in_bold():
     means = {"lbp": {"auc": 0.5, "mae": 2.0}, "constant": {"auc": None, "mae": 3.0}, "fdm": {"auc": 0.75, "mae": 1.0}}
-    lines = comparison.markdown(means, {"auc": "area", "mae": "error"}, "mae", largest=["auc"]).splitlines()
-    assert lines[2:] == ["| FDM | **0.750** | **1.000** |", "| LBP | 0.500 | 2.000 |", "| constant | - | 3.000 |"]
+    lines = figures.markdown(means, {"auc": "area", "mae": "error"}, "mae", largest=["auc"], title=estimators.title)
+    assert lines.splitlines()[2:] == [
+        "| FDM | **0.750** | **1.000** |",
+        "| LBP | 0.500 | 2.000 |",
+        "| constant | - | 3.000 |",
+    ]
 
 
 def test_every_method_is_compared_and_parameter_sets_are_not():
-    assert len(set(comparison.methods())) == len(comparison.methods())
-    assert {*estimators.names(), "mobilenet_v2-lens"} <= set(comparison.methods())
-    assert "lbp-fig8" not in comparison.methods()
+    assert len(set(comparisons.methods())) == len(comparisons.methods())
+    assert {*estimators.names(), "mobilenet_v2-lens"} <= set(comparisons.methods())
+    assert "lbp-fig8" not in comparisons.methods()
 
 
 @needs_mirror
 def test_masks_are_read_as_white_for_blurred():
-    rows = comparison.judge_masks(["standard_deviation"])
+    rows = comparisons.judge_masks(["standard_deviation"])
     assert len(rows) == 11
     assert np.mean([row["auc"] for row in rows]) > 0.7
 
@@ -143,13 +149,14 @@ def test_masks_are_read_as_white_for_blurred():
 
 @pytest.mark.parametrize("megapixels", [0.05, 0.25, 1.0])
 def test_the_photo_has_the_size_asked_for(megapixels):
-    image = cost.photo(megapixels)
+    image = scenes.photo(megapixels)
     assert image.shape[0] * image.shape[1] == pytest.approx(1e6 * megapixels, rel=0.01)
     assert image.std() > 0.1
 
 
 def test_a_measurement_is_one_line_of_json():
-    result = CliRunner().invoke(cost.main, ["--once", "--method", "standard_deviation", "--megapixels", "0.1"])
+    words = ["--once", "--method", "standard_deviation", "--megapixels", "0.1"]
+    result = CliRunner().invoke(comparisons.cost_command, words)
     row = json.loads(result.output)
     assert row["method"] == "standard_deviation"
     assert row["mebibytes"] >= row["idle_mebibytes"] > 10

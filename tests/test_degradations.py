@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from lib import degradations, patches, training
+from lib import dataset, patches
+from lib.training import batches, degradations, recipes
 
 
 def test_noise_has_the_asked_deviation():
@@ -30,9 +31,9 @@ def test_more_bits_are_refused():
 
 def test_training_degrades_the_asked_shares_and_the_same_ones_again():
     samples = np.repeat(data.camera()[None, None, 200:232, 200:232], 20, axis=1).repeat(50, axis=0)
-    recipe = training.Recipe(batch=1000, epochs=1, noisy=0.3, compressed=0.2)
-    batch, _ = training.batch_at(0, samples, recipe, seed=3)
-    changed = (batch[..., 0] != patches.as_float(samples[0, 0])).any((1, 2))
+    recipe = recipes.Recipe(batch=1000, epochs=1, noisy=0.3, compressed=0.2)
+    batch, _ = batches.batch_at(0, samples, recipe, seed=3)
+    changed = (batch[..., 0] != dataset.as_float(samples[0, 0])).any((1, 2))
     assert changed.mean() == pytest.approx(0.5, abs=0.05)
-    np.testing.assert_array_equal(training.batch_at(0, samples, recipe, seed=3)[0], batch)
+    np.testing.assert_array_equal(batches.batch_at(0, samples, recipe, seed=3)[0], batch)
     assert (samples == samples[0, 0]).all()

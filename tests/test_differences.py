@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from lib import differences, records
+from lib.studies import differences, records
 
 
 @pytest.fixture

@@ -8,9 +8,14 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from lib import photos
-from lib.estimators.dmenet import adaptation, batches, network, scenes, trainer, training
+from lib.estimators.dmenet import network
+from lib.studies.dmenet import adaptation
+from lib.studies.dmenet import batches as dmenet_batches
+from lib.studies.dmenet import scenes as dmenet_scenes
+from lib.studies.dmenet import trainer as dmenet_trainer
+from lib.studies.dmenet import training as dmenet_training
 
-RECIPE = trainer.Recipe(width=1 / 16, side=32, batch=2, steps=3, minutes=60)
+RECIPE = dmenet_trainer.Recipe(width=1 / 16, side=32, batch=2, steps=3, minutes=60)
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +36,19 @@ def pool():
 
 
 def test_a_scene_is_a_picture_with_its_sigma(pictures):
-    rendered = [scenes.render(pictures, np.random.default_rng(seed)) for seed in range(8)]
+    rendered = [dmenet_scenes.render(pictures, np.random.default_rng(seed)) for seed in range(8)]
     for scene in rendered:
-        assert scene.image.shape == (scenes.SIZE, scenes.SIZE, 3)
+        assert scene.image.shape == (dmenet_scenes.SIZE, dmenet_scenes.SIZE, 3)
         assert scene.image.min() >= 0
         assert scene.image.max() <= 1
-        assert scene.sigma.shape == (scenes.SIZE, scenes.SIZE)
+        assert scene.sigma.shape == (dmenet_scenes.SIZE, dmenet_scenes.SIZE)
         assert scene.sigma.min() < 0.1  # something is in focus
-        assert scene.sigma.max() <= scenes.GREATEST_SIGMA + 1e-3
+        assert scene.sigma.max() <= dmenet_scenes.GREATEST_SIGMA + 1e-3
     assert max(scene.sigma.max() for scene in rendered) > network.to_sigma(1)
 
 
 def test_a_scene_follows_its_seed(pictures):
-    first, again, other = (scenes.render(pictures, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (dmenet_scenes.render(pictures, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.image, again.image)
     assert abs(first.sigma - other.sigma).max() > 0.1
 
@@ -51,7 +56,7 @@ def test_a_scene_follows_its_seed(pictures):
 def test_test_photos_are_not_trained_on(monkeypatch, tmp_path):
     files = {name: [tmp_path / name / f"{number:03}.png" for number in range(25)] for name in photos.TRAINING_SETS}
     monkeypatch.setattr(photos, "files", files.get)
-    train, test = ({name for name, _ in scenes.textures(split)} for split in ("train", "test"))
+    train, test = ({name for name, _ in dmenet_scenes.textures(split)} for split in ("train", "test"))
     assert not train & test
     assert len(test) == 3 * len(files)
     assert "coffee" in train
@@ -59,13 +64,13 @@ def test_test_photos_are_not_trained_on(monkeypatch, tmp_path):
 
 
 def test_a_pool_is_rendered_once(monkeypatch, tmp_path, pictures):
-    monkeypatch.setattr(scenes, "textures", lambda split: [("coffee", pictures[0])])
-    made = scenes.make_pool(tmp_path, "test", 2, seed=3)
-    monkeypatch.setattr(scenes, "render", None)
-    again = scenes.make_pool(tmp_path, "test", 2, seed=3)
+    monkeypatch.setattr(dmenet_scenes, "textures", lambda split: [("coffee", pictures[0])])
+    made = dmenet_scenes.make_pool(tmp_path, "test", 2, seed=3)
+    monkeypatch.setattr(dmenet_scenes, "render", None)
+    again = dmenet_scenes.make_pool(tmp_path, "test", 2, seed=3)
     for before, after in zip(made, again, strict=True):
         np.testing.assert_array_equal(before, after)
-    assert made[0].shape == (2, scenes.SIZE, scenes.SIZE, 3)
+    assert made[0].shape == (2, dmenet_scenes.SIZE, dmenet_scenes.SIZE, 3)
     assert made[1].dtype == np.float16
 
 
@@ -73,17 +78,17 @@ def test_a_pool_is_rendered_once(monkeypatch, tmp_path, pictures):
 
 
 def test_a_batch_is_a_function_of_seed_and_step(pool):
-    first, again = (batches.rendered(5, pool["train"], RECIPE, 0) for _ in range(2))
+    first, again = (dmenet_batches.rendered(5, pool["train"], RECIPE, 0) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert abs(first[1] - batches.rendered(6, pool["train"], RECIPE, 0)[1]).max() > 0
+    assert abs(first[1] - dmenet_batches.rendered(6, pool["train"], RECIPE, 0)[1]).max() > 0
 
 
 def test_picture_and_map_are_turned_together():
     numbers = np.arange(40 * 40).reshape(40, 40)
     seen = set()
     for seed in range(60):
-        picture, sigma = batches._crop((np.dstack([numbers] * 3), numbers), 32, np.random.default_rng(seed))
+        picture, sigma = dmenet_batches._crop((np.dstack([numbers] * 3), numbers), 32, np.random.default_rng(seed))
         np.testing.assert_array_equal(picture[..., 1], sigma)
         seen.add((sigma[0, 1] - sigma[0, 0], sigma[1, 0] - sigma[0, 0]))
     assert len(seen) == 8
@@ -127,23 +132,23 @@ def shallow(monkeypatch):
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(shallow, pool, tmp_path, monkeypatch):
-    whole, history, _ = training.train(tmp_path / "whole", pool, RECIPE)
+    whole, history, _ = dmenet_training.train(tmp_path / "whole", pool, RECIPE)
     assert history[-1]["step"] == 3
 
     def kill(done, row):
         if done >= 0.6:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(dmenet_training, "CHECKPOINT_SECONDS", 0)
     with pytest.raises(KeyboardInterrupt):
-        training.train(tmp_path / "parts", pool, RECIPE, progress=kill)
+        dmenet_training.train(tmp_path / "parts", pool, RECIPE, progress=kill)
     assert json.loads(str(np.load(tmp_path / "parts" / "checkpoint.npz")["state"]))["step"] == 2
-    parts, history, _ = training.train(tmp_path / "parts", pool, RECIPE)
+    parts, history, _ = dmenet_training.train(tmp_path / "parts", pool, RECIPE)
     assert [row["step"] for row in history] == [1, 2, 3]
     for one, other in zip(whole.get_weights(), parts.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
     with pytest.raises(ValueError, match="started with other settings"):
-        training.train(tmp_path / "parts", pool, RECIPE, seed=1)
+        dmenet_training.train(tmp_path / "parts", pool, RECIPE, seed=1)
 
 
 @pytest.mark.slow
@@ -151,7 +156,7 @@ def test_adapting_changes_the_network_and_spares_the_one_it_starts_from(shallow,
     start = network.build(RECIPE.width, RECIPE.peak)
     before = start.get_weights()
     real = pool["train"][0], np.where(pool["train"][1] < 3, 1, 0).astype(np.uint8)
-    adapted, history, _ = training.train(tmp_path, pool, RECIPE, start=start, real=real)
+    adapted, history, _ = dmenet_training.train(tmp_path, pool, RECIPE, start=start, real=real)
     assert {"blur_map", "content", "sharpness", "adversarial", "discriminator"} <= set(history[-1])
     assert all(np.isfinite(value) for value in history[-1].values())
     for one, other in zip(before, start.get_weights(), strict=True):
@@ -161,7 +166,7 @@ def test_adapting_changes_the_network_and_spares_the_one_it_starts_from(shallow,
 
 
 def test_the_learning_rate_rises_and_falls_to_zero(shallow):
-    network_in_training = trainer.Trainer(RECIPE)
+    network_in_training = dmenet_trainer.Trainer(RECIPE)
     rates = []
     for fraction in (0, 0.025, 0.05, 0.5, 1.2):
         network_in_training.set_rate(fraction)
@@ -176,7 +181,7 @@ def test_evaluation_is_of_sigma(pool):
     def constant(batch, training):
         return [batch[..., :1] * 0 + network.to_blur(4.5)]
 
-    scores = training.evaluate(constant, (pixels, sigma))
+    scores = dmenet_training.evaluate(constant, (pixels, sigma))
     errors = 4.5 - sigma.astype(np.float64)
     assert scores["mean_absolute_error"] == pytest.approx(abs(errors).mean(), 1e-4)
     assert scores["root_mean_square_error"] == pytest.approx(np.sqrt((errors**2).mean()), 1e-4)
@@ -186,7 +191,7 @@ def test_evaluation_is_of_sigma(pool):
 
 def test_fused_batch_normalization_without_scale_matches_keras():
     """`fast_layers` replaces DMENet's layers by fused ones; training statistics and results stay."""
-    from lib.classifiers import fast_layers
+    from lib.training import fast_layers
 
     plain = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.BatchNormalization(scale=False)])
     fast = fast_layers.accelerate(plain)
@@ -200,17 +205,19 @@ def test_fused_batch_normalization_without_scale_matches_keras():
 @pytest.mark.slow
 def test_the_command_trains_adapts_records_and_writes_cards(shallow, pool, tmp_path, monkeypatch):
     rendered = [np.random.default_rng(0).integers(0, 256, (4, 96, 96, 3), dtype=np.uint8), np.ones((4, 96, 96), "f")]
-    monkeypatch.setattr(scenes, "make_pool", lambda folder, split, count, seed: [part[:count] for part in rendered])
-    monkeypatch.setattr(scenes, "textures", lambda split: [(f"{split} photo", None)])
-    monkeypatch.setattr(scenes, "real_photos", lambda: (rendered[0], np.uint8(rendered[1])))
-    monkeypatch.setattr(training.paths, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(training.records.paths, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(
+        dmenet_scenes, "make_pool", lambda folder, split, count, seed: [part[:count] for part in rendered]
+    )
+    monkeypatch.setattr(dmenet_scenes, "textures", lambda split: [(f"{split} photo", None)])
+    monkeypatch.setattr(dmenet_scenes, "real_photos", lambda: (rendered[0], np.uint8(rendered[1])))
+    monkeypatch.setattr(dmenet_training.paths, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(dmenet_training.records.paths, "RESULTS", tmp_path / "results")
     runner = CliRunner()
-    done = runner.invoke(training.main, ["--steps", "1", "-o", str(tmp_path / "a")], catch_exceptions=False)
+    done = runner.invoke(dmenet_training.main, ["--steps", "1", "-o", str(tmp_path / "a")], catch_exceptions=False)
     assert "mean_absolute_error" in done.output
     plain = tmp_path / "a" / "dmenet-compact.keras"
     options = ["--adapt", str(plain), "--steps", "1", "-o", str(tmp_path / "b")]
-    runner.invoke(training.main, options, catch_exceptions=False)
+    runner.invoke(dmenet_training.main, options, catch_exceptions=False)
     for name, folder in (("dmenet-compact", "a"), ("dmenet-compact-adapted", "b")):
         record = json.loads((tmp_path / "results" / "local" / f"train_{name}.json").read_text())
         assert record["result"]["samples_seen"] == 4

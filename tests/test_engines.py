@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from lib import blur_map, classifiers, engines, images, paths, photos
-from lib.engines import benchmark, core, export, openvino
+from lib import blur_map, classifiers, engines, images, paths, photos, pictures
+from lib.engines import core, onnx, openvino
+from lib.studies import blur_map as blur_map_study
 
 LENS = "mobilenet_v2-lens"
 EXPORTS = sorted(path.stem for path in paths.WEIGHTS.glob("*.onnx"))
@@ -22,7 +23,7 @@ def samples():
     """Random patches, real ones, flat ones, and a number of them that fills no batch."""
     rng = np.random.default_rng(0)
     flat = np.broadcast_to(np.float32([0, 0.5, 1])[:, None, None, None], (3, 32, 32, 1))
-    return np.concatenate([rng.random((30, 32, 32, 1), dtype=np.float32), benchmark.windows(300), flat])
+    return np.concatenate([rng.random((30, 32, 32, 1), dtype=np.float32), blur_map_study.windows(300), flat])
 
 
 def tiny(seed):
@@ -34,7 +35,7 @@ def tiny(seed):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "CACHE", tmp_path / "onnx")
+    monkeypatch.setattr(onnx, "CACHE", tmp_path / "onnx")
     return tmp_path / "onnx"
 
 
@@ -182,12 +183,12 @@ def test_a_processor_without_bfloat16_is_told_so(monkeypatch):
 @pytest.mark.slow
 def test_the_benchmark_compares_with_keras(monkeypatch, tmp_path):
     photo = tmp_path / "camera.png"
-    images.write(photo, data.camera() / np.float32(255))
-    with benchmark.Contestants(("keras", "onnx")) as contestants:
-        keras_row, onnx_row = benchmark.rates(contestants, benchmark.windows(40), rounds=1)
-        rows = list(benchmark.maps(contestants, {0.02: (32,)}))
-        monkeypatch.setattr(benchmark.photos, "training_files", lambda: [photo] * 5)
-        assert benchmark.unseen(contestants, count=20) == {"keras": 1, "onnx": 1}
+    pictures.write(photo, data.camera() / np.float32(255))
+    with blur_map_study.Contestants(("keras", "onnx")) as contestants:
+        keras_row, onnx_row = blur_map_study.rates(contestants, blur_map_study.windows(40), rounds=1)
+        rows = list(blur_map_study.maps(contestants, {0.02: (32,)}))
+        monkeypatch.setattr(blur_map_study.photos, "training_files", lambda: [photo] * 5)
+        assert blur_map_study.unseen(contestants, count=20) == {"keras": 1, "onnx": 1}
     assert keras_row["times_keras"] == keras_row["same_level"] == 1
     assert onnx_row["largest_difference"] < 1e-4
     assert onnx_row["mebibytes"] < keras_row["mebibytes"]  # does without TensorFlow

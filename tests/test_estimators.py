@@ -7,10 +7,10 @@ import pytest
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from lib import estimators
-from lib.estimators import _matting, _working_size
+from lib import estimators, matting
+from lib.estimators._method import at_working_size
 
-NAMES = ("classifier", "entropy", "fdm", "laplacian_variance", "lbp", "standard_deviation", "zhuo_sim")
+NAMES = ("ours", "entropy", "fdm", "laplacian_variance", "lbp", "standard_deviation", "zhuo_sim")
 
 
 def noise(*shape, seed=0):
@@ -128,7 +128,7 @@ def test_sigma_grows_with_the_photo_and_a_score_does_not(unit, expected):
         return np.full(image.shape[:2], 2.0, np.float32)
 
     method = estimators.Method("test", unit, working_pixels=120 * 80)
-    values = _working_size.at_working_size(estimate, noise(240, 360, 3), method)
+    values = at_working_size(estimate, noise(240, 360, 3), method)
     assert seen == [(80, 120, 3)]
     np.testing.assert_allclose(values, expected, rtol=1e-5)
 
@@ -137,7 +137,7 @@ def test_an_enlarged_map_ends_at_the_edge_of_the_photo():
     photo = np.full((160, 162), 0.2, np.float32)
     photo[:, 81:] = 0.8  # no border of a pixel of the small photo
     method = estimators.Method("test", "score", working_pixels=40 * 40)
-    values = _working_size.at_working_size(lambda image: np.float32(image > 0.5), photo, method)
+    values = at_working_size(lambda image: np.float32(image > 0.5), photo, method)
     rise = np.diff(values[20:-20].mean(axis=0))
     assert np.argmax(rise) == 80
     assert rise[80] > 0.7  # a step enlarged by interpolation rises by less than 0.3 a pixel
@@ -149,13 +149,13 @@ def test_an_enlarged_map_ends_at_the_edge_of_the_photo():
 def test_laplacian_is_pymattings_for_colors_with_much_color():
     image = noise(9, 11, 3).astype(np.float64)
     expected = pymatting.cf_laplacian(image, 9e-4).toarray()
-    np.testing.assert_allclose(_matting.laplacian(image, 1e-4).toarray(), expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(matting.laplacian(image, 1e-4).toarray(), expected, rtol=0, atol=1e-9)
 
 
 def test_interpolation_solves_its_equations():
     image, values = noise(20, 30, 3), noise(20, 30, seed=1)
     trust = np.where(noise(20, 30, seed=2) > 0.7, noise(20, 30, seed=3), 0)
-    found = _matting.interpolate(values, trust, image, 0.1, 1e-3)
+    found = matting.interpolate(values, trust, image, 0.1, 1e-3)
     equations = pymatting.cf_laplacian(image.astype(np.float64), 9e-3) + sparse.diags(0.1 * trust.ravel())
     expected = spsolve(equations.tocsc(), 0.1 * (trust * values).ravel())
     np.testing.assert_allclose(found.ravel(), expected, rtol=0, atol=1e-4)
@@ -164,9 +164,9 @@ def test_interpolation_solves_its_equations():
 def test_large_equations_are_solved_by_conjugate_gradients_just_as_well(monkeypatch):
     image, values = cv2.GaussianBlur(noise(60, 70, 3), (0, 0), 2), 9 * noise(60, 70, seed=1)
     trust = noise(60, 70, seed=2) > 0.8
-    direct = _matting.interpolate(values, trust, image, 0.001, 1e-5)
-    monkeypatch.setattr(_matting, "DIRECT", 0)
-    iterated = _matting.interpolate(values, trust, image, 0.001, 1e-5)
+    direct = matting.interpolate(values, trust, image, 0.001, 1e-5)
+    monkeypatch.setattr(matting, "DIRECT", 0)
+    iterated = matting.interpolate(values, trust, image, 0.001, 1e-5)
     assert np.abs(iterated - direct).mean() < 0.02
 
 
@@ -174,5 +174,5 @@ def test_upsampling_a_linear_function_of_the_colors_is_exact():
     large = cv2.resize(noise(15, 18, 3), (72, 60), interpolation=cv2.INTER_CUBIC)
     small = cv2.resize(large, (18, 15), interpolation=cv2.INTER_AREA)
     slope = np.array([1.0, -2.0, 0.5], np.float32)
-    found = _matting.upsample(small @ slope + 0.3, small, large, 1e-9)
+    found = matting.upsample(small @ slope + 0.3, small, large, 1e-9)
     np.testing.assert_allclose(found, large @ slope + 0.3, rtol=0, atol=2e-3)

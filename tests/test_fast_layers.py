@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lib.classifiers import fast_layers
+from lib.training import fast_layers
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from lib import fusion, images, paths, photos, records
-from lib.fusion import defocus, gfdf, gff, ifgd, paper, rendered, table3
+from lib import fusion, images, paths, photos, pictures, scenes
+from lib.fusion import gfdf, gff, ifgd, ours, paper
 from lib.fusion import stack as module
 from lib.metrics import fusion_metrics
+from lib.studies import fusion as fusion_study
+from lib.studies import records
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "fusion_small.npz")
 A, B = GOLDEN["A"] / 255, GOLDEN["B"] / 255
@@ -96,7 +98,7 @@ def test_a_true_gradient_is_integrated_exactly(shape, reconstruct):
 @pytest.mark.parametrize("image", ["Cookie", "Flower"])
 @pytest.mark.parametrize(("method", "row"), [("gff-table3", "GFF"), ("gfdf", "GFDF"), ("ifgd", "GDIIF")])
 def test_rows_of_table_3_are_the_paper_s(image, method, row):
-    stack = [images.read(photos.file(name)).pixels for name in table3.PAIRS[image]]
+    stack = [pictures.read(photos.file(name)).pixels for name in fusion_study.PAIRS[image]]
     measured = fusion_metrics(*map(images.to_uint8, (*stack, fusion.fuse(stack, method))))
     printed = np.genfromtxt(paths.PAPER / "table3.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
     (expected,) = printed[(printed["image"] == image) & (printed["method"] == row)]
@@ -178,10 +180,10 @@ def test_weights_add_up_to_one(count):
     rng = np.random.default_rng(2)
     frames = list(rng.random((count, 50, 60)).astype(np.float32))
     maps = list(np.round(rng.random((count, 50, 60)) * 4))
-    labels = defocus.decide(frames, maps)
+    labels = ours.decide(frames, maps)
     sums = {
-        "defocus": sum(defocus.weight(labels, n, count) for n in range(count)),
-        "undecided": sum(defocus.weight(np.full((50, 60), defocus.UNDECIDED), n, count) for n in range(count)),
+        "defocus": sum(ours.weight(labels, n, count) for n in range(count)),
+        "undecided": sum(ours.weight(np.full((50, 60), ours.UNDECIDED), n, count) for n in range(count)),
         "paper": paper.weights(frames, maps).sum(axis=0),
         "gfdf": sum(gfdf.weight(labels == n, frames[0]) for n in range(count)),
     }
@@ -201,7 +203,7 @@ def test_maps_decide_where_there_is_no_texture():
     near, far = flat.copy(), flat.copy()
     near[:, 50:] += 0.01  # a frame that is a little brighter there, and sharper by its map
     maps = [np.where(np.arange(100) < 50, 4.0, 1.0) * np.ones((80, 1)), np.full((80, 100), 2.5)]
-    labels = defocus.decide([near, far], maps)
+    labels = ours.decide([near, far], maps)
     assert (labels[:, 60:] == 0).all()
     assert (labels[:, :40] == 1).all()
 
@@ -276,11 +278,11 @@ def test_unknown_method_is_named():
 
 
 def test_ours_comes_nearest_to_the_truth_of_the_rendered_motorcycle():
-    image, depth = rendered.scene("motorcycle")
-    frames, sigmas = rendered.stack(image, depth)
-    ours = table3.against_truth(fusion.fuse(frames, "defocus", blur_maps=sigmas), image)
+    image, depth = scenes.scene("motorcycle")
+    frames, sigmas = scenes.stack(image, depth)
+    ours = fusion_study.against_truth(fusion.fuse(frames, "defocus", blur_maps=sigmas), image)
     for method in ("gff", "gfdf", "ifgd", "paper"):
-        other = table3.against_truth(fusion.fuse(frames, method, **options(method, sigmas)), image)
+        other = fusion_study.against_truth(fusion.fuse(frames, method, **options(method, sigmas)), image)
         assert ours["PSNR"] > other["PSNR"], method
         assert ours["SSIM"] > other["SSIM"], method
 
@@ -288,7 +290,7 @@ def test_ours_comes_nearest_to_the_truth_of_the_rendered_motorcycle():
 def test_the_score_of_a_triple_is_the_mean_over_its_pairs():
     a, b, c = (np.random.default_rng(n).random((40, 50, 3)).astype(np.float32) for n in range(3))
     a[:10, :10] = b[:10, :10] = 0.2  # flat: the paper's QY would be NaN
-    score = table3.score([a, b, c], b)
-    of_pairs = [table3.score(pair, b) for pair in ([a, b], [a, c], [b, c])]
+    score = fusion_study.score([a, b, c], b)
+    of_pairs = [fusion_study.score(pair, b) for pair in ([a, b], [a, c], [b, c])]
     for name, value in score.items():
         assert value == pytest.approx(np.mean([each[name] for each in of_pairs]), abs=1e-12), name

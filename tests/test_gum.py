@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lib import images, paths, photos
-from lib.clahe import clahe
 from lib.enhancement import gum
+from lib.enhancement.clahe import clahe
 from lib.enhancement.gum import GUARD, add, detail_gain, enhance_contrast, recombine, scale, subtract
 
 GOLDEN = np.load(paths.ROOT / "tests/golden/gum_ops.npz")

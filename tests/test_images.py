@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image, ImageCms, ImageOps
 from skimage.util import img_as_ubyte
 
-from lib import images
+from lib import images, pictures
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 MAKE, ORIENTATION, EXIF, GPS, F_NUMBER, LATITUDE_REF = 271, 274, 34665, 34853, 33437, 1
@@ -60,7 +60,7 @@ def independent_read(path):
 @pytest.mark.parametrize("shape", [(70, 9), (70, 9, 3), (1, 1)])
 def test_written_samples_are_read_by_others(tmp_path, suffix, bits, shape):
     samples, path = noise(shape, bits), tmp_path / f"a{suffix}"
-    images.write(path, as_float(samples), bits=bits)
+    pictures.write(path, as_float(samples), bits=bits)
     np.testing.assert_array_equal(independent_read(path), samples)
 
 
@@ -68,22 +68,22 @@ def test_written_samples_are_read_by_others(tmp_path, suffix, bits, shape):
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_written_alpha_is_read_by_others(tmp_path, suffix, bits):
     samples, path = noise((40, 30, 4), bits), tmp_path / f"a{suffix}"
-    images.write(path, images.Picture(as_float(samples[..., :3]), as_float(samples[..., 3]), bits))
+    pictures.write(path, pictures.Picture(as_float(samples[..., :3]), as_float(samples[..., 3]), bits))
     np.testing.assert_array_equal(independent_read(path), samples)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
 def test_lossy_files_stay_close(tmp_path, suffix):
     picture, path = smooth(), tmp_path / f"a{suffix}"
-    images.write(path, picture)
+    pictures.write(path, picture)
     assert np.abs(imageio.imread(path) / 255 - picture).mean() < 0.01
-    assert np.abs(images.read(path).pixels - picture).mean() < 0.01
+    assert np.abs(pictures.read(path).pixels - picture).mean() < 0.01
 
 
 @pytest.mark.parametrize(("suffix", "bits"), ALL_BITS)
 def test_exif_and_color_profile_are_read_by_others(tmp_path, suffix, bits):
     path = tmp_path / f"a{suffix}"
-    images.write(path, images.Picture(smooth(), bits=bits, exif=camera_exif().tobytes(), icc_profile=SRGB))
+    pictures.write(path, pictures.Picture(smooth(), bits=bits, exif=camera_exif().tobytes(), icc_profile=SRGB))
     with Image.open(path) as other:
         other.load()
         exif = other.getexif()
@@ -96,23 +96,23 @@ def test_exif_and_color_profile_are_read_by_others(tmp_path, suffix, bits):
 @pytest.mark.parametrize("bits", [8, 16])
 def test_description_is_read_by_others(tmp_path, bits):
     text = "defocus in sigma, 19 pixels at 65535"
-    images.write(tmp_path / "a.png", smooth(1), bits=bits, description=text)
-    images.write(tmp_path / "a.tif", smooth(1), bits=bits, description=text)
+    pictures.write(tmp_path / "a.png", smooth(1), bits=bits, description=text)
+    pictures.write(tmp_path / "a.tif", smooth(1), bits=bits, description=text)
     with Image.open(tmp_path / "a.png") as png, tifffile.TiffFile(tmp_path / "a.tif") as tiff:
         assert png.text["Description"] == text
         assert tiff.pages[0].description == text
 
 
 def test_description_beyond_latin_is_kept_in_png(tmp_path):
-    images.write(tmp_path / "a.png", smooth(1), bits=16, description="σ ≤ 19")
+    pictures.write(tmp_path / "a.png", smooth(1), bits=16, description="σ ≤ 19")
     with Image.open(tmp_path / "a.png") as png:
         assert png.text["Description"] == "σ ≤ 19"
 
 
 def test_color_profile_is_not_put_on_gray(tmp_path):
     for bits in (8, 16):
-        images.write(tmp_path / "a.png", images.Picture(smooth(1), bits=bits, icc_profile=SRGB))
-        assert images.read(tmp_path / "a.png").icc_profile is None
+        pictures.write(tmp_path / "a.png", pictures.Picture(smooth(1), bits=bits, icc_profile=SRGB))
+        assert pictures.read(tmp_path / "a.png").icc_profile is None
 
 
 # Reading what others wrote
@@ -125,7 +125,7 @@ def test_read_what_opencv_wrote(tmp_path, suffix, bits, shape):
     samples, path = noise(shape, bits), tmp_path / f"a{suffix}"
     bgr = samples if samples.ndim == 2 else samples[..., [2, 1, 0, 3][: shape[2]]]
     assert cv2.imwrite(str(path), bgr)
-    picture = images.read(path)
+    picture = pictures.read(path)
     assert picture.bits == bits
     assert picture.pixels.dtype == np.float32
     np.testing.assert_array_equal(picture.pixels, as_float(samples[..., :3] if samples.ndim == 3 else samples))
@@ -139,14 +139,14 @@ def test_read_what_opencv_wrote(tmp_path, suffix, bits, shape):
 def test_read_16_bit_tiff_of_either_byte_order(tmp_path, byteorder):
     samples = noise((11, 12, 3), 16)
     tifffile.imwrite(tmp_path / "a.tif", samples, photometric="rgb", byteorder=byteorder)
-    np.testing.assert_array_equal(images.read(tmp_path / "a.tif").pixels, as_float(samples))
+    np.testing.assert_array_equal(pictures.read(tmp_path / "a.tif").pixels, as_float(samples))
 
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_read_tiff_whose_zero_is_white(tmp_path, bits):
     samples = noise((11, 12), bits)
     tifffile.imwrite(tmp_path / "a.tif", samples, photometric="miniswhite")
-    np.testing.assert_array_equal(images.read(tmp_path / "a.tif").pixels, as_float(~samples))
+    np.testing.assert_array_equal(pictures.read(tmp_path / "a.tif").pixels, as_float(~samples))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -154,11 +154,11 @@ def test_read_tiff_whose_zero_is_white(tmp_path, bits):
 def test_exif_turn_is_applied_once(tmp_path, suffix, bits, orientation):
     path = tmp_path / f"turned{suffix}"
     stored = smooth()
-    images.write(path, stored, bits=bits)
+    pictures.write(path, stored, bits=bits)
     with Image.open(path) as unturned:
         expected = np.asarray(ImageOps.exif_transpose(with_orientation(unturned.convert("RGB"), orientation)))
     set_orientation(path, bits, orientation)
-    picture = images.read(path)
+    picture = pictures.read(path)
     assert picture.bits == bits
     assert picture.pixels.shape == expected.shape
     # Pillow has the 8 upper bits of 16; JPEG and WebP are encoded anew.
@@ -187,8 +187,8 @@ def set_orientation(path, bits, orientation):
 
 
 def test_written_picture_is_never_turned_again(tmp_path):
-    images.write(tmp_path / "a.jpg", images.Picture(smooth(), exif=camera_exif(6).tobytes()))
-    assert images.read(tmp_path / "a.jpg").pixels.shape == smooth().shape
+    pictures.write(tmp_path / "a.jpg", pictures.Picture(smooth(), exif=camera_exif(6).tobytes()))
+    assert pictures.read(tmp_path / "a.jpg").pixels.shape == smooth().shape
 
 
 def test_palette_becomes_rgb_with_its_transparency(tmp_path):
@@ -197,7 +197,7 @@ def test_palette_becomes_rgb_with_its_transparency(tmp_path):
     indices.save(tmp_path / "opaque.png")
     indices.save(tmp_path / "clear.png", transparency=1)
     rgb = np.eye(3, dtype=np.float32)[[[0, 1], [1, 2]]]
-    opaque, clear = images.read(tmp_path / "opaque.png"), images.read(tmp_path / "clear.png")
+    opaque, clear = pictures.read(tmp_path / "opaque.png"), pictures.read(tmp_path / "clear.png")
     np.testing.assert_array_equal(opaque.pixels, rgb)
     assert opaque.alpha is None
     np.testing.assert_array_equal(clear.alpha, [[1, 0], [0, 1]])
@@ -205,22 +205,24 @@ def test_palette_becomes_rgb_with_its_transparency(tmp_path):
 
 def test_cmyk_becomes_rgb(tmp_path):
     Image.new("CMYK", (4, 3), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=100)
-    np.testing.assert_allclose(images.read(tmp_path / "a.jpg").pixels, np.broadcast_to([1, 0, 0], (3, 4, 3)), atol=0.02)
+    np.testing.assert_allclose(
+        pictures.read(tmp_path / "a.jpg").pixels, np.broadcast_to([1, 0, 0], (3, 4, 3)), atol=0.02
+    )
 
 
 def test_1_bit_becomes_gray(tmp_path):
     Image.fromarray(np.array([[True, False]])).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(images.read(tmp_path / "a.png").pixels, [[1, 0]])
+    np.testing.assert_array_equal(pictures.read(tmp_path / "a.png").pixels, [[1, 0]])
 
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_gray_with_alpha_stays_gray_in_png(tmp_path, bits):
     samples = noise((6, 7, 2), bits)
-    images.write(tmp_path / "a.png", images.Picture(as_float(samples[..., 0]), as_float(samples[..., 1]), bits))
+    pictures.write(tmp_path / "a.png", pictures.Picture(as_float(samples[..., 0]), as_float(samples[..., 1]), bits))
     with Image.open(tmp_path / "a.png") as other:
         other = np.asarray(other)[..., [0, -1]]  # of 16 bit, Pillow has the 8 upper ones, gray as RGB
         np.testing.assert_array_equal(other, samples if bits == 8 else samples >> 8)
-    picture = images.read(tmp_path / "a.png")
+    picture = pictures.read(tmp_path / "a.png")
     np.testing.assert_array_equal(picture.pixels, as_float(samples[..., 0]))
     np.testing.assert_array_equal(picture.alpha, as_float(samples[..., 1]))
 
@@ -228,10 +230,10 @@ def test_gray_with_alpha_stays_gray_in_png(tmp_path, bits):
 @pytest.mark.parametrize(("suffix", "bits"), ALL_BITS)
 def test_metadata_survive_reading_and_writing(tmp_path, suffix, bits):
     first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
-    images.write(first, images.Picture(smooth(), bits=bits, exif=camera_exif().tobytes(), icc_profile=SRGB))
-    picture = images.read(first)
-    images.write(second, picture)
-    again = images.read(second)
+    pictures.write(first, pictures.Picture(smooth(), bits=bits, exif=camera_exif().tobytes(), icc_profile=SRGB))
+    picture = pictures.read(first)
+    pictures.write(second, picture)
+    again = pictures.read(second)
     assert (again.bits, again.exif, again.icc_profile) == (bits, picture.exif, SRGB)
     assert again.exif is not None
 
@@ -256,17 +258,17 @@ def one_line(error, *parts):
 )
 def test_file_that_is_no_picture_is_refused(tmp_path, name, content, part):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(images.ImageError) as error:
-        images.read(tmp_path / name)
+    with pytest.raises(pictures.ImageError) as error:
+        pictures.read(tmp_path / name)
     one_line(error, tmp_path / name, part)
 
 
 def test_missing_file_and_folder_are_refused(tmp_path):
-    with pytest.raises(images.ImageError) as error:
-        images.read(tmp_path / "gone.png")
+    with pytest.raises(pictures.ImageError) as error:
+        pictures.read(tmp_path / "gone.png")
     one_line(error, tmp_path / "gone.png", "no such file")
-    with pytest.raises(images.ImageError) as error:
-        images.read(tmp_path)
+    with pytest.raises(pictures.ImageError) as error:
+        pictures.read(tmp_path)
     one_line(error, tmp_path, "folder")
 
 
@@ -274,18 +276,18 @@ def test_missing_file_and_folder_are_refused(tmp_path):
 @pytest.mark.parametrize("kept", [0.3, 0.9])
 def test_truncated_picture_is_refused(tmp_path, suffix, bits, kept):
     path = tmp_path / f"cut{suffix}"
-    images.write(path, as_float(noise((40, 50, 3), 8)), bits=bits)
+    pictures.write(path, as_float(noise((40, 50, 3), 8)), bits=bits)
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data))])
-    with pytest.raises(images.ImageError, match="damaged or cut off") as error:
-        images.read(path)
+    with pytest.raises(pictures.ImageError, match="damaged or cut off") as error:
+        pictures.read(path)
     one_line(error, path)
 
 
 def test_float_tiff_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", smooth(1))
-    with pytest.raises(images.ImageError, match="8 or 16 bit") as error:
-        images.read(tmp_path / "a.tif")
+    with pytest.raises(pictures.ImageError, match="8 or 16 bit") as error:
+        pictures.read(tmp_path / "a.tif")
     one_line(error, "a.tif")
 
 
@@ -295,8 +297,8 @@ def test_decompression_bomb_is_refused(tmp_path, side):
     body = b"IDAT" + zlib.compress(bytes(1000))
     chunks = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, body, b"IEND"))
     (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
-    with pytest.raises(images.ImageError, match="400 million pixels"):
-        images.read(tmp_path / "bomb.png")
+    with pytest.raises(pictures.ImageError, match="400 million pixels"):
+        pictures.read(tmp_path / "bomb.png")
 
 
 @pytest.mark.parametrize(
@@ -306,49 +308,49 @@ def test_decompression_bomb_is_refused(tmp_path, side):
         ("a", smooth(), None, "use .png"),
         ("a.jpg", smooth(), 16, "holds 8 bit"),
         ("a.webp", smooth(), 16, "holds 8 bit"),
-        ("a.jpg", images.Picture(smooth(), smooth(1)), None, "no transparency"),
+        ("a.jpg", pictures.Picture(smooth(), smooth(1)), None, "no transparency"),
         ("a.webp", np.zeros((2, 17_000), np.float32), None, "a.webp"),
         ("missing/a.png", smooth(), None, "folder"),
     ],
 )
 def test_write_says_what_it_cannot(tmp_path, name, picture, bits, part):
-    with pytest.raises(images.ImageError) as error:
-        images.write(tmp_path / name, picture, bits=bits)
+    with pytest.raises(pictures.ImageError) as error:
+        pictures.write(tmp_path / name, picture, bits=bits)
     one_line(error, tmp_path / name, part)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_opaque_alpha_goes_to_jpeg(tmp_path):
-    images.write(tmp_path / "a.jpg", images.Picture(smooth(), np.ones((37, 50), np.float32)))
-    assert images.read(tmp_path / "a.jpg").alpha is None
+    pictures.write(tmp_path / "a.jpg", pictures.Picture(smooth(), np.ones((37, 50), np.float32)))
+    assert pictures.read(tmp_path / "a.jpg").alpha is None
 
 
 def test_16_bit_picture_goes_to_jpeg_as_8_bit(tmp_path):
-    images.write(tmp_path / "a.jpg", images.Picture(smooth(), bits=16))
-    assert images.read(tmp_path / "a.jpg").bits == 8
+    pictures.write(tmp_path / "a.jpg", pictures.Picture(smooth(), bits=16))
+    assert pictures.read(tmp_path / "a.jpg").bits == 8
 
 
 def test_write_checks_its_arguments(tmp_path):
     with pytest.raises(ValueError, match="8 or 16 bits, got 12"):
-        images.write(tmp_path / "a.png", smooth(), bits=12)
+        pictures.write(tmp_path / "a.png", smooth(), bits=12)
     with pytest.raises(ValueError, match="alpha of shape"):
-        images.write(tmp_path / "a.png", images.Picture(smooth(), smooth(1).T))
+        pictures.write(tmp_path / "a.png", pictures.Picture(smooth(), smooth(1).T))
     with pytest.raises(ValueError, match="NaN"):
-        images.write(tmp_path / "a.png", np.full((4, 4), np.nan))
+        pictures.write(tmp_path / "a.png", np.full((4, 4), np.nan))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
-    images.write(path, smooth())
+    pictures.write(path, smooth())
     before = path.read_bytes()
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(images.ImageError, match="No space left") as error:
-        images.write(path, smooth() / 2)
+    with pytest.raises(pictures.ImageError, match="No space left") as error:
+        pictures.write(path, smooth() / 2)
     one_line(error, path)
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
     assert path.read_bytes() == before
@@ -356,22 +358,22 @@ def test_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path, monkeypatc
 
 def test_write_into_a_file_as_folder_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(images.ImageError, match="folder"):
-        images.write(tmp_path / "file" / "a.png", smooth())
+    with pytest.raises(pictures.ImageError, match="folder"):
+        pictures.write(tmp_path / "file" / "a.png", smooth())
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_write_into_a_read_only_folder_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(images.ImageError, match="may write"):
-            images.write(tmp_path / "a.png", smooth())
+        with pytest.raises(pictures.ImageError, match="may write"):
+            pictures.write(tmp_path / "a.png", smooth())
     finally:
         tmp_path.chmod(0o700)
 
 
 def test_written_file_has_the_usual_rights(tmp_path):
-    images.write(tmp_path / "a.png", smooth())
+    pictures.write(tmp_path / "a.png", smooth())
     (tmp_path / "plain").touch()
     assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
 

@@ -10,7 +10,8 @@ import yaml
 
 from book import notebooks
 from book._ext import launch
-from lib import paths, reproduce
+from lib import paths
+from lib.studies import chapters
 
 NAME = "owner/some-book"
 
@@ -33,7 +34,7 @@ def test_another_address_is_refused_by_name(address):
         launch.repository(address)
 
 
-@pytest.mark.parametrize("chapter", reproduce.chapters())
+@pytest.mark.parametrize("chapter", chapters.chapters())
 def test_every_button_opens_a_file_that_is_there(chapter, written):
     binder, colab = (urlsplit(address) for address in launch.addresses(NAME, chapter).values())
     assert (binder.netloc, binder.path) == ("mybinder.org", f"/v2/gh/{NAME}/main")

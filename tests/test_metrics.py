@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lib import images, photos
+from lib import images, photos, pictures
 from lib.metrics import FUSION_METRICS, fusion_metrics, qcb, qfmi, qg, qp, qy
-from lib.metrics.contrast import qcb_map
-from lib.metrics.gradient import best, qg_map
 from lib.metrics.inputs import gray_levels
-from lib.metrics.mutual_information import qfmi_map
-from lib.metrics.phase_congruency import phase_congruency, qp_maps
-from lib.metrics.structural_similarity import qy_map
+from lib.metrics.qcb import qcb_map
+from lib.metrics.qfmi import qfmi_map
+from lib.metrics.qg import best, qg_map
+from lib.metrics.qp import phase_congruency, qp_maps
+from lib.metrics.qy import qy_map
 
 FOLDER = Path(__file__).parent / "golden"
 GOLDEN, FLAT = np.load(FOLDER / "metrics_small.npz"), np.load(FOLDER / "fmi_flat_crop.npz")
@@ -96,7 +96,7 @@ def test_qy_is_undefined_for_11_of_the_20_lytro_pairs(pair):
 
 
 def check_undefined(pair):
-    a, b = (images.to_uint8(images.read(photos.file(f"lytro/pairs/lytro-{pair}-{x}.jpg")).pixels) for x in "AB")
+    a, b = (images.to_uint8(pictures.read(photos.file(f"lytro/pairs/lytro-{pair}-{x}.jpg")).pixels) for x in "AB")
     undefined = int(pair) in {2, 4, 6, 7, 9, 11, 12, 15, 17, 18, 19}
     assert np.isnan(qy(a, b, a)) == undefined
     assert 0.3 < qy(a, b, a, flat="exact") < 1

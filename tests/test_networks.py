@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lib import classifiers, patches, training
-from lib.classifiers import core, cost, shufflenet_v2, spectrum_net
+from lib import classifiers, dataset, patches
+from lib.classifiers import core, shufflenet_v2, spectrum_net
+from lib.studies import models
+from lib.training import recipes, trainer
 
 # Published numbers of parameters, for RGB and 1,000 classes: those of Keras' table of models; of ShuffleNetV2 1.5 the
 # 3.5 M of its paper, to the last digit as torchvision has it. Its first convolution has `stem` weights for each color,
@@ -27,7 +29,7 @@ def samples():
     gray = rng.integers(0, 256, (160, 160), dtype=np.uint8)
     gray[:, 80:] //= 3
     blurred = patches.blur_levels(gray, np.array([[0, 0], [64, 64], [96, 32]]), patches.READINGS["paper"])
-    return patches.as_float(blurred).reshape(-1, 32, 32, 1), np.tile(np.arange(20), 3)
+    return dataset.as_float(blurred).reshape(-1, 32, 32, 1), np.tile(np.arange(20), 3)
 
 
 # These two take a minute to make, save and load.
@@ -64,9 +66,9 @@ def test_network(model, samples, tmp_path):
 @pytest.mark.parametrize("name", [*core.TABLE_2, "spectrum_net"])
 def test_network_learns_64_patches_by_heart(name, samples):
     keras.utils.set_random_seed(0)
-    model = training.prepare(name, training.Recipe(learning_rate=0.002, batch=64, samples=64), 1)
+    model = trainer.prepare(name, recipes.Recipe(learning_rate=0.002, batch=64, samples=64), 1)
     if name == "spectrum_net":
-        training._adapted(model, np.random.default_rng(0).integers(0, 256, (400, 20, 32, 32), dtype=np.uint8))
+        trainer._adapted(model, np.random.default_rng(0).integers(0, 256, (400, 20, 32, 32), dtype=np.uint8))
     batch, levels = (np.concatenate([part, part[:4]]) for part in samples)
     accuracy = 0
     for _ in range(600):
@@ -138,29 +140,29 @@ def test_macs_of_a_known_network():
     x = keras.layers.SeparableConv2D(6, 3, padding="valid")(x)  # 2x2 places
     x = keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(x))
     expected = 16 * 9 * 2 * 4 + 16 * 9 * 4 + 4 * (9 * 4 + 4 * 6) + 6 * 5
-    assert cost.macs(keras.Model(inputs, x)) == expected
+    assert models.macs(keras.Model(inputs, x)) == expected
 
 
 def test_macs_of_mobilenet_are_the_published_ones_at_its_size():
     model = keras.applications.MobileNetV2(weights=None)
-    assert cost.macs(model) == pytest.approx(300e6, rel=0.01)  # Sandler et al., Table 4
+    assert models.macs(model) == pytest.approx(300e6, rel=0.01)  # Sandler et al., Table 4
 
 
 def test_size_column_is_the_papers():
     model = classifiers.build("mobilenet_v2")
-    assert cost.megabytes_in_training(model) == pytest.approx(28, abs=0.7)
-    assert cost.megabytes_on_disk(model) == pytest.approx(28, abs=0.5)
+    assert models.megabytes_in_training(model) == pytest.approx(28, abs=0.7)
+    assert models.megabytes_on_disk(model) == pytest.approx(28, abs=0.5)
 
 
 def test_speed_is_measured():
     inputs = keras.Input((32, 32, 1))
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
-    assert cost.patches_per_cpu_second(model, batch=8, seconds=0.01) > 100
+    assert models.patches_per_cpu_second(model, batch=8, seconds=0.01) > 100
 
 
 def test_ordinal_loss_is_dearer_for_far_misses():
     near, far = np.full((2, 20), 0.01, np.float32)
     near[6] = far[15] = 0.81
-    losses = training.ordinal_crossentropy(tf.constant([5, 5]), tf.constant(np.stack([near, far])))
+    losses = trainer.ordinal_crossentropy(tf.constant([5, 5]), tf.constant(np.stack([near, far])))
     expected = [-np.log(0.01) + abs(p @ np.arange(20) - 5) for p in (near, far)]
     np.testing.assert_allclose(losses, expected, rtol=1e-4)

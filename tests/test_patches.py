@@ -6,7 +6,8 @@ import pytest
 from scipy import ndimage
 from skimage import data
 
-from lib import patches, profiles
+from lib import dataset, patches
+from lib.studies import profiles
 
 
 def photo(height=100, width=140, seed=0, contrast=60):
@@ -64,7 +65,7 @@ def test_truncated_kernel_has_2_sigma_plus_1_taps(sigma, bits):
     point[15, 15] = 1
     expected = cv2.sepFilter2D(point, -1, tap, tap, borderType=cv2.BORDER_REFLECT)
     step = 1 / np.iinfo(levels.dtype).max
-    np.testing.assert_allclose(patches.as_float(levels[0, sigma]), expected, atol=0.51 * step)
+    np.testing.assert_allclose(dataset.as_float(levels[0, sigma]), expected, atol=0.51 * step)
 
 
 def test_level_0_is_the_patch_itself():
@@ -72,7 +73,7 @@ def test_level_0_is_the_patch_itself():
     corners = np.array([[0, 32], [32, 64]])
     for reading in (patches.Reading("full", "image", 8), patches.Reading("2sigma+1", "patch", 16)):
         levels = patches.blur_levels(gray, corners, reading)
-        np.testing.assert_allclose(patches.as_float(levels[1, 0]), gray[32:64, 64:96] / np.float32(255), atol=1e-6)
+        np.testing.assert_allclose(dataset.as_float(levels[1, 0]), gray[32:64, 64:96] / np.float32(255), atol=1e-6)
 
 
 def test_image_context_blurs_across_the_patch_border():
@@ -80,9 +81,9 @@ def test_image_context_blurs_across_the_patch_border():
     corner = np.array([[32, 32]])
     levels = patches.blur_levels(gray, corner, patches.Reading("full", "image", 16))
     expected = ndimage.gaussian_filter(gray / 255, 5, mode="reflect", truncate=3)[32:64, 32:64]
-    np.testing.assert_allclose(patches.as_float(levels[0, 5]), expected, atol=2e-4)
+    np.testing.assert_allclose(dataset.as_float(levels[0, 5]), expected, atol=2e-4)
     alone = patches.blur_levels(gray, corner, patches.Reading("full", "patch", 16))
-    assert abs(patches.as_float(alone[0, 5]) - expected).max() > 0.01
+    assert abs(dataset.as_float(alone[0, 5]) - expected).max() > 0.01
 
 
 @pytest.mark.parametrize("wrong", [{"support": "3sigma"}, {"context": "pixel"}, {"bits": 12}])
@@ -93,29 +94,29 @@ def test_unknown_reading_is_refused(wrong):
 
 def test_photos_are_split_whole_and_by_share():
     counts = np.random.default_rng(0).integers(0, 40, 400)
-    sets = patches.split_by_photo(counts, (0.7, 0.2, 0.1), seed=3)
+    sets = dataset.split_by_photo(counts, (0.7, 0.2, 0.1), seed=3)
     shares = np.bincount(sets, weights=counts) / counts.sum()
     np.testing.assert_allclose(shares, (0.7, 0.2, 0.1), atol=0.02)
-    assert (sets != patches.split_by_photo(counts, (0.7, 0.2, 0.1), seed=4)).any()
+    assert (sets != dataset.split_by_photo(counts, (0.7, 0.2, 0.1), seed=4)).any()
 
 
 def test_no_set_with_a_share_is_left_empty():
     for seed in range(20):
-        sets = patches.split_by_photo([40, 0, 35, 50, 60, 45], (0.85, 0.05, 0.10), seed)
+        sets = dataset.split_by_photo([40, 0, 35, 50, 60, 45], (0.85, 0.05, 0.10), seed)
         assert set(sets[[0, 2, 3, 4, 5]]) == {0, 1, 2}  # the photo without a patch does not count
 
 
 def test_patches_are_split_by_share():
-    sets = patches.split_by_patch([30, 70], (0.5, 0.25, 0.25), seed=0)
+    sets = dataset.split_by_patch([30, 70], (0.5, 0.25, 0.25), seed=0)
     np.testing.assert_array_equal(np.bincount(sets), (50, 25, 25))
 
 
 @pytest.mark.parametrize("split", ["photo", "patch"])
 def test_data_set_holds_every_sharp_patch_once(tmp_path, split):
     reading = patches.Reading("full", "patch", 8)
-    described = patches.build(three_photos, tmp_path / "set", reading, (0.4, 0.3, 0.3), split)
+    described = dataset.build(three_photos, tmp_path / "set", reading, (0.4, 0.3, 0.3), split)
     assert described == json.loads((tmp_path / "set" / "dataset.json").read_text())
-    sets = [patches.load(tmp_path / "set", name) for name in patches.SPLITS]
+    sets = [dataset.load(tmp_path / "set", name) for name in dataset.SPLITS]
     stored = np.concatenate([s[:, 0] for s in sets])
     mined = np.concatenate([patches.cut(gray)[0] for _, gray in three_photos()])
     mined = mined[patches.sharpness(mined) > 1000]
@@ -125,7 +126,7 @@ def test_data_set_holds_every_sharp_patch_once(tmp_path, split):
 
 def test_data_set_without_sharp_patches_is_refused(tmp_path):
     with pytest.raises(ValueError, match="None of the 1 photos"):
-        patches.build(
+        dataset.build(
             lambda: iter([("flat", np.zeros((64, 64), np.uint8))]), tmp_path / "set", patches.Reading(), (1, 0, 0)
         )
     assert not (tmp_path / "set").exists()
@@ -133,7 +134,7 @@ def test_data_set_without_sharp_patches_is_refused(tmp_path):
 
 def test_existing_data_set_is_not_overwritten(tmp_path):
     with pytest.raises(FileExistsError, match="remove it"):
-        patches.build(three_photos, tmp_path, patches.Reading(), (1, 0, 0))
+        dataset.build(three_photos, tmp_path, patches.Reading(), (1, 0, 0))
 
 
 def test_photos_are_read_one_at_a_time(tmp_path):
@@ -145,13 +146,13 @@ def test_photos_are_read_one_at_a_time(tmp_path):
             yield name, gray
             alive.remove(name)
 
-    patches.build(photos, tmp_path / "set", patches.Reading(), (0.5, 0.25, 0.25))
+    dataset.build(photos, tmp_path / "set", patches.Reading(), (0.5, 0.25, 0.25))
     assert not alive
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_quick_profile_finds_patches_for_all_sets(tmp_path, seed):
-    described = patches.build(
+    described = dataset.build(
         lambda: profiles.training_photos("quick"),
         tmp_path / "set",
         patches.READINGS["lens"],
@@ -168,14 +169,14 @@ def test_the_quick_profile_finds_patches_for_all_sets(tmp_path, seed):
 def test_overlapping_training_patches_leave_the_other_sets_alone(tmp_path):
     pictures = [(f"noise {k}", photo(96, 128, seed=k)) for k in range(4)]
     build = [lambda: iter(pictures), tmp_path / "dense", patches.READINGS["lens"], (0.5, 0.25, 0.25)]
-    dense = patches.build(*build, train_stride=16)
+    dense = dataset.build(*build, train_stride=16)
     build[1] = tmp_path / "plain"
-    plain = patches.build(*build)
+    plain = dataset.build(*build)
     assert dense["photos_of"] == plain["photos_of"]
     # A 96x128 photo has 3 x 4 patches; moved by 16 pixels, one fewer along each side.
     assert dense["patches"]["train"] == plain["patches"]["train"] // 12 * (3 + 2) * (4 + 3)
     for name in ("validation", "test"):
-        np.testing.assert_array_equal(patches.load(build[1], name), patches.load(tmp_path / "dense", name))
+        np.testing.assert_array_equal(dataset.load(build[1], name), dataset.load(tmp_path / "dense", name))
     build[1] = tmp_path / "third"
     with pytest.raises(ValueError, match="split='photo'"):
-        patches.build(*build, split="patch", train_stride=16)
+        dataset.build(*build, split="patch", train_stride=16)

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from lib import paths
+from lib import paths, storage
 
 KILLED = """
 import os, signal, sys
-from lib import paths
-with paths.whole(sys.argv[1]) as file:
+from lib import storage
+with storage.whole(sys.argv[1]) as file:
     file.write_text("cut o")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -24,10 +24,10 @@ def test_what_a_killed_process_left_vanishes_at_the_next_try(tmp_path):
     assert killed.returncode == -9
     assert target.read_text() == "before"
     assert len(list(tmp_path.iterdir())) == 2
-    with paths.whole(tmp_path / "other.csv") as file:
+    with storage.whole(tmp_path / "other.csv") as file:
         file.write_text("another")
     assert len(list(tmp_path.iterdir())) == 3
-    with paths.whole(target) as file:
+    with storage.whole(target) as file:
         file.write_text("all of it")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["map.csv", "other.csv"]
     assert target.read_text() == "all of it"
@@ -35,16 +35,16 @@ def test_what_a_killed_process_left_vanishes_at_the_next_try(tmp_path):
 
 def test_two_writers_do_not_meet(tmp_path):
     target = tmp_path / "map.csv"
-    with paths.whole(target) as file:
+    with storage.whole(target) as file:
         file.write_text("mine")
-        other = 'import sys; from lib import paths\nwith paths.whole(sys.argv[1]) as f: f.write_text("theirs")'
+        other = 'import sys; from lib import storage\nwith storage.whole(sys.argv[1]) as f: f.write_text("theirs")'
         subprocess.run([sys.executable, "-c", other, target], cwd=paths.ROOT, check=True)
         assert target.read_text() == "theirs"
     assert target.read_text() == "mine"
 
 
 def fail(target):
-    with paths.whole(target) as file:
+    with storage.whole(target) as file:
         file.write_text("cut o")
         raise RuntimeError
 
@@ -59,14 +59,14 @@ def test_one_at_a_time(tmp_path):
     order = []
 
     def second():
-        with paths.alone(tmp_path / "run"):
+        with storage.alone(tmp_path / "run"):
             order.append("second")
 
-    with paths.alone(tmp_path / "run"):
+    with storage.alone(tmp_path / "run"):
         waiting = threading.Thread(target=second)
         waiting.start()
         waiting.join(0.3)
-        with paths.alone(tmp_path / "another run"):
+        with storage.alone(tmp_path / "another run"):
             order.append("first")
     waiting.join(10)
     assert order == ["first", "second"]

@@ -14,7 +14,7 @@ import pytest
 from scipy import ndimage
 from skimage import data
 
-from lib import images, paths, photos
+from lib import images, paths, photos, pictures, scenes
 
 needs_mirror = pytest.mark.skipif(
     not os.environ.get(photos.MIRROR), reason=f"{photos.MIRROR} names no folder with the photo sets"
@@ -65,7 +65,7 @@ def test_importing_photos_stays_light():
 
 
 def test_motorcycle_depth_is_metric():
-    image, depth = photos.motorcycle()
+    image, depth = scenes.motorcycle()
     disparity = data.stereo_motorcycle()[2]
     known = np.isfinite(disparity)
     assert image.shape == (*depth.shape, 3)
@@ -88,9 +88,9 @@ def warp_error(left, right, disparity):
 @needs_mirror
 @pytest.mark.parametrize("scene", ["Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy"])
 def test_middlebury_disparity_is_in_pixels_of_the_picture(scene):
-    left, disparity = photos.middlebury(scene)
+    left, disparity = scenes.middlebury(scene)
     other = "im6" if scene in ("Cones", "Teddy") else "view5"
-    right = images.read(photos.file(f"middlebury_third/{scene}/{other}.png")).pixels
+    right = pictures.read(photos.file(f"middlebury_third/{scene}/{other}.png")).pixels
     error = warp_error(left, right, disparity)
     assert error < 0.03
     assert warp_error(left, right, disparity * 1.1) > 1.5 * error
@@ -101,19 +101,19 @@ def test_middlebury_disparity_is_in_pixels_of_the_picture(scene):
 
 def test_unknown_middlebury_scene_is_named():
     with pytest.raises(ValueError, match=r"'Fish'.*Teddy"):
-        photos.middlebury("Fish")
+        scenes.middlebury("Fish")
 
 
 def test_fill_disparity_takes_the_farther_side():
     n = np.nan
-    filled = photos.fill_disparity(np.array([[n, 7, n, n, 3, 0], [n, n, np.inf, 0, n, n], [n, n, n, 9, n, -1]]))
+    filled = scenes.fill_disparity(np.array([[n, 7, n, n, 3, 0], [n, n, np.inf, 0, n, n], [n, n, n, 9, n, -1]]))
     np.testing.assert_array_equal(filled, [[7, 7, 3, 3, 3, 3], [7, 7, 3, 3, 3, 3], [9, 9, 9, 9, 9, 9]])
 
 
 def test_fill_disparity_keeps_what_is_known_and_adds_no_values():
     disparity = data.stereo_motorcycle()[2]
     known = np.isfinite(disparity)
-    filled = photos.fill_disparity(disparity)
+    filled = scenes.fill_disparity(disparity)
     np.testing.assert_array_equal(filled[known], disparity[known])
     assert np.isin(filled, disparity[known]).all()
     # Never nearer than the nearest known pixel of the same row.
@@ -124,7 +124,7 @@ def test_fill_disparity_keeps_what_is_known_and_adds_no_values():
 
 def test_fill_disparity_refuses_holes_only():
     with pytest.raises(ValueError, match="holes only"):
-        photos.fill_disparity(np.zeros((3, 3)))
+        scenes.fill_disparity(np.zeros((3, 3)))
 
 
 # The registry
@@ -154,7 +154,7 @@ def test_mirror_has_every_set(set_name):
     found = photos.files(set_name, progress=False)
     assert found == sorted(found)
     assert len(found) == sum(name.startswith(f"{set_name}/") for name in photos._registry())
-    images.check_image(images.read(found[0]).pixels)
+    images.check_image(pictures.read(found[0]).pixels)
 
 
 @needs_mirror
@@ -304,7 +304,7 @@ def test_div2k_gives_the_photos_one_at_a_time(monkeypatch, tmp_path):
         for k, photo in enumerate(sharp):
             for folder, suffix, pixels in ((high, "", photo), (low, "x8", photo[::8, ::8])):
                 folder.mkdir(parents=True, exist_ok=True)
-                images.write(folder / f"{k:04d}{suffix}.png", pixels / 255)
+                pictures.write(folder / f"{k:04d}{suffix}.png", pixels / 255)
         downloads |= {f"{split}_hr_url": str(high.parent), f"{split}_lr_url": str(low)}
     monkeypatch.setattr(tfds.download.DownloadManager, "download_and_extract", lambda *_: downloads)
     monkeypatch.setattr(photos.requests, "head", lambda *_, **__: None)

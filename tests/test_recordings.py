@@ -8,7 +8,8 @@ import chapter
 import nbformat
 import pytest
 
-from lib import paths, recordings, reproduce
+from lib import paths
+from lib.studies import chapters
 
 CHAPTER = (
     chapter.HEADER
@@ -48,16 +49,16 @@ def nbval(folder, *files):
     return done.returncode, done.stdout
 
 
-@pytest.mark.parametrize("name", reproduce.chapters())
+@pytest.mark.parametrize("name", chapters.chapters())
 def test_each_chapter_has_a_recording_of_its_present_code(name):
-    assert recordings.is_current(name), f"The code of {name} has changed: make record CHAPTERS={name}"
+    assert chapters.is_current(name), f"The code of {name} has changed: make record CHAPTERS={name}"
 
 
 def test_no_recording_is_left_of_a_chapter_that_is_gone():
-    assert {path.stem for path in recordings.FOLDER.glob("*.ipynb")} <= set(reproduce.chapters())
+    assert {path.stem for path in chapters.FOLDER.glob("*.ipynb")} <= set(chapters.chapters())
 
 
-@pytest.mark.parametrize("path", sorted(recordings.FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(chapters.FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_a_recording_shows_something_in_text_and_little_of_the_machine(path):
     cells = nbformat.read(path, as_version=4).cells
     # nbval passes a notebook without outputs, and a cell that was not run, without a word.
@@ -65,7 +66,7 @@ def test_a_recording_shows_something_in_text_and_little_of_the_machine(path):
     compared = [cell for cell in cells if "nbval-ignore-output" not in cell.metadata.get("tags", [])]
     assert sum(bool(cell.outputs) for cell in compared) >= 2
     kinds = {kind for cell in cells for output in cell.outputs for kind in output.get("data", {output.get("name"): 0})}
-    assert not kinds & set(recordings.SKIPPED)
+    assert not kinds & set(chapters.SKIPPED)
     text = path.read_text()
     assert len(text) < 100_000
     assert not [place for place in (str(paths.ROOT), "/home/", "/tmp/", "/Users/") if place in text]
@@ -76,8 +77,8 @@ def recorded(tmp_path_factory):
     """The folder of a recorded chapter that makes a picture, HTML, an address, a warning and the time."""
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "shows.md").write_text(CHAPTER)
-    (folder / "conftest.py").write_text((recordings.FOLDER / "conftest.py").read_text())
-    recordings.record("shows", folder, book=folder)
+    (folder / "conftest.py").write_text((chapters.FOLDER / "conftest.py").read_text())
+    chapters.record("shows", folder, book=folder)
     return folder
 
 
@@ -87,15 +88,15 @@ def test_a_recording_has_text_and_nothing_that_is_skipped(recorded):
     assert [output.output_type for output in second.outputs] == ["execute_result"]
     assert "0.6666666666666666)" in second.outputs[0].data["text/plain"]
     assert third.metadata.tags == ["nbval-ignore-output"]
-    assert recordings.is_current("shows", recorded, book=recorded)
+    assert chapters.is_current("shows", recorded, book=recorded)
     assert not list(recorded.glob("*partial*"))
 
 
 def test_a_changed_chapter_is_told(recorded, tmp_path):
     (tmp_path / "shows.md").write_text(CHAPTER.replace("[0, 1]", "[0, 2]"))
-    assert not recordings.is_current("shows", recorded, book=tmp_path)
+    assert not chapters.is_current("shows", recorded, book=tmp_path)
     (tmp_path / "shows.md").write_text(CHAPTER.replace(":tags: [nbval-ignore-output]\n\n", ""))
-    assert not recordings.is_current("shows", recorded, book=tmp_path)
+    assert not chapters.is_current("shows", recorded, book=tmp_path)
 
 
 def test_nbval_passes_what_is_the_same_and_fails_what_is_not(recorded):
@@ -110,5 +111,5 @@ def test_nbval_passes_what_is_the_same_and_fails_what_is_not(recorded):
 
 @pytest.mark.slow
 def test_nbval_passes_a_chapter():
-    status, out = nbval(paths.ROOT / "tests", recordings.FOLDER / "optics.ipynb")
+    status, out = nbval(paths.ROOT / "tests", chapters.FOLDER / "optics.ipynb")
     assert status == 0, out

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from lib import records
+from lib import storage
+from lib.studies import records
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_a_gpu_stands_in_the_record(path, tmp_path, monkeypatch):
 def test_a_record_is_written_whole_or_not_at_all(path):
     before = path.read_text()
     with pytest.raises(TypeError):
-        records.write_json(path, {"not": {1, 2}})
+        storage.write_json(path, {"not": {1, 2}})
     assert path.read_text() == before
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
 

@@ -7,7 +7,8 @@ import chapter
 import pytest
 from PIL import Image
 
-from lib import cli, reproduce
+from lib import cli
+from lib.studies import chapters
 
 HEADER = chapter.HEADER + chapter.PARAMETERS
 FIGURE = """```{code-cell} ipython3
@@ -48,15 +49,15 @@ def book(tmp_path):
 
 
 def test_the_books_own_chapters_take_profile_and_seed():
-    for name in reproduce.chapters():
-        notebook = reproduce.jupytext.read(reproduce.paths.BOOK / f"{name}.md")
-        assert {"profile", "seed"} <= set(reproduce.papermill.inspect_notebook(notebook)), name
+    for name in chapters.chapters():
+        notebook = chapters.jupytext.read(chapters.paths.BOOK / f"{name}.md")
+        assert {"profile", "seed"} <= set(chapters.papermill.inspect_notebook(notebook)), name
 
 
 def test_figures_and_tables_are_collected_with_their_provenance(book, tmp_path, monkeypatch):
     monkeypatch.delenv("PYTHONPATH", raising=False)
     out = tmp_path / "out"
-    done = reproduce.reproduce(["shows"], out, {"profile": "local", "seed": 3}, book)
+    done = chapters.reproduce(["shows"], out, {"profile": "local", "seed": 3}, book)
     record = done["shows"]
     assert record["result"] == {"figures": ["fig-line"], "tables": ["table-1"]}
     assert (record["profile"], record["seed"]) == ("local", 3)
@@ -67,9 +68,9 @@ def test_figures_and_tables_are_collected_with_their_provenance(book, tmp_path, 
         assert list(csv.reader(table)) == [["profile", "seed"], ["local", "3"]]
 
     # What is there and still holds is not run again; after a change of the chapter it is.
-    assert reproduce.reproduce(["shows"], out, {"profile": "local", "seed": 3}, book) == done
+    assert chapters.reproduce(["shows"], out, {"profile": "local", "seed": 3}, book) == done
     (book / "shows.md").write_text(HEADER + FIGURE.replace("plot([seed, 1])", "plot([seed, 2])"))
-    again = reproduce.reproduce(["shows"], out, {"profile": "local", "seed": 3}, book)
+    again = chapters.reproduce(["shows"], out, {"profile": "local", "seed": 3}, book)
     assert again["shows"]["data"]["inputs"] != record["data"]["inputs"]
 
 
@@ -78,7 +79,7 @@ def test_a_killed_run_leaves_no_chapter_half_done(book, tmp_path):
     leftover = out / "shows.partial"
     leftover.mkdir(parents=True)
     (leftover / "record.json").write_text('{"cut off')
-    reproduce.reproduce(["shows"], out, {"seed": 1}, book)
+    chapters.reproduce(["shows"], out, {"seed": 1}, book)
     assert [path.name for path in out.iterdir()] == ["shows"]
     assert json.loads((out / "shows" / "record.json").read_text())["seed"] == 1
 
@@ -93,8 +94,8 @@ def test_a_killed_run_leaves_no_chapter_half_done(book, tmp_path):
     ],
 )
 def test_what_goes_wrong_is_named(book, tmp_path, name, parameters, part):
-    with pytest.raises(reproduce.ReproductionError, match=part):
-        reproduce.reproduce([name], tmp_path / "out", parameters, book)
+    with pytest.raises(chapters.ReproductionError, match=part):
+        chapters.reproduce([name], tmp_path / "out", parameters, book)
     assert not (tmp_path / "out" / name).exists()
 
 

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from lib import claims, paths, records, scoreboard
-from lib.scoreboard import CLOSE, DIFFERENT, IMPOSSIBLE, NOT_RUN, SAME
+from lib import paths
+from lib.studies import claims, records, scoreboard
+from lib.studies.scoreboard import CLOSE, DIFFERENT, IMPOSSIBLE, NOT_RUN, SAME
 
 CLAIMS = scoreboard.claims()
 BY_ID = {claim["id"]: claim for claim in CLAIMS}

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from lib import optics, photos, shallow_focus
+from lib import optics, photos, scenes, shallow_focus
+from lib import region_fill as fill
 from lib.enhancement.unsharp_mask import unsharp_mask
 from lib.guided_filter import box_mean, guided_filter
-from lib.shallow_focus import lens, paper, released, weights
-from lib.shallow_focus import region_fill as fill
-from lib.shallow_focus.region_fill import region_fill
-from lib.shallow_focus.resize import resize
+from lib.region_fill import region_fill
+from lib.shallow_focus import ours, paper, released, weights
+from lib.shallow_focus.paper import resize
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = np.load(ROOT / "tests" / "golden" / "regionfill_imresize.npz")
@@ -291,7 +291,7 @@ def test_the_subject_s_color_stays_out_of_the_background_but_in_the_paper(varian
 
 
 def test_added_variance_is_what_the_wider_aperture_lacks():
-    added = lens.added_blur(np.float32([[0, 1, 3, 5]]), f_number=2, photo_f_number=5.6, c0=1)
+    added = ours.added_blur(np.float32([[0, 1, 3, 5]]), f_number=2, photo_f_number=5.6, c0=1)
     total = 2.8 * np.array([0, 0, 2, 4])
     np.testing.assert_allclose(added[0] ** 2 + np.array([0, 0, 2, 4]) ** 2, total**2, rtol=1e-5)
 
@@ -301,7 +301,7 @@ def test_a_point_becomes_a_disk_of_light():
     image = np.zeros((size, size), np.float32)
     image[20, 20] = 1
     out = shallow_focus.shallow_lens(image, np.full((size, size), sigma), f_number=4, c0=0)
-    added = np.abs(lens._levels(np.float32([[sigma * np.sqrt(3)]]))[0, 0])
+    added = np.abs(ours._levels(np.float32([[sigma * np.sqrt(3)]]))[0, 0])
     assert added == pytest.approx(sigma * np.sqrt(3), rel=0.1)
     disk = optics.disk_kernel(4 * added)
     reach = len(disk) // 2
@@ -315,8 +315,8 @@ def test_highlights_bloom_more_in_light_than_in_values_and_more_where_they_were_
     image[30, 30] = 1
     blur = np.full((60, 60), 3.0)
     in_light = shallow_focus.shallow_lens(image, blur)
-    levels = lens._levels(lens.added_blur(blur.astype(np.float32)))
-    in_values = lens._in_layers(image, levels, 1)
+    levels = ours._levels(ours.added_blur(blur.astype(np.float32)))
+    in_values = ours._in_layers(image, levels, 1)
     clipped = shallow_focus.shallow_lens(image, blur, highlights=20)
     middle = np.s_[27:34, 27:34]
     assert in_values[middle].mean() + 0.005 < in_light[middle].mean() < clipped[middle].mean() - 0.05
@@ -345,7 +345,7 @@ def test_rendering_at_the_working_size_is_near_that_at_full_size(monkeypatch):
     y, x = np.mgrid[:300, :400]
     blur = np.clip(np.hypot(x - 170, y - 140) / 12 - 10, 0, 6).astype(np.float32)
     full = shallow_focus.shallow_lens(photo, blur, c0=0)
-    monkeypatch.setattr(lens, "WORKING_PIXELS", 300 * 400 / 9)
+    monkeypatch.setattr(ours, "WORKING_PIXELS", 300 * 400 / 9)
     reduced = shallow_focus.shallow_lens(photo, blur, c0=0)
     assert (
         peak_signal_noise_ratio(full, reduced, data_range=1) > 38 > peak_signal_noise_ratio(full, photo, data_range=1)
@@ -354,7 +354,7 @@ def test_rendering_at_the_working_size_is_near_that_at_full_size(monkeypatch):
 
 
 def test_the_lens_comes_near_a_photo_taken_at_the_wider_aperture_and_the_paper_does_not():
-    image, depth = (each[100:300, 300:560] for each in photos.motorcycle())
+    image, depth = (each[100:300, 300:560] for each in scenes.motorcycle())
     camera = optics.Camera(0.305, 8, focus_distance=2.2, sensor_width=0.229 * 260 / 741, image_width=260)
     photo, blur = optics.render_defocus(image, depth, camera, kernel="disk", linear=True)
     truth, _ = optics.render_defocus(image, depth, replace(camera, f_number=2), kernel="disk", linear=True)

@@ -13,7 +13,8 @@ import chapter
 import pytest
 import yaml
 
-from lib import classifiers, paths, records, reproduce
+from lib import classifiers, paths
+from lib.studies import chapters, records
 
 COMMAND = [sys.executable, "-m", "snakemake", "--nocolor", "--rerun-incomplete", "--nolock"]
 WALK = """```{code-cell} ipython3
@@ -64,11 +65,11 @@ def test_full_trains_all_networks_of_table_2_and_measures_all(full):
 
 
 def test_full_runs_every_chapter_and_builds_the_book(full):
-    chapters = {job["wildcards"].split("=")[1] for job in full if job["rule"] == "chapter"}
-    assert chapters == set(reproduce.chapters())
+    run = {job["wildcards"].split("=")[1] for job in full if job["rule"] == "chapter"}
+    assert run == set(chapters.chapters())
     (book,) = (job for job in full if job["rule"] == "book")
     inputs = set(book["input"].split(", "))
-    assert {f"data/results/full/chapters/{name}" for name in chapters} <= inputs
+    assert {f"data/results/full/chapters/{name}" for name in run} <= inputs
     measured = {job["output"] for job in full if job["rule"] == "record"}
     assert measured <= inputs
     (board,) = (job for job in full if job.get("wildcards") == "chapter=reproduces")

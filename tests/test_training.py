@@ -7,7 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from lib import classifiers, patches, paths, profiles, training
+from lib import classifiers, dataset, patches, paths
+from lib.studies import profiles, trainings
+from lib.training import batches, evaluation, recipes, trainer
 
 
 def tiny_network(shape, classes):
@@ -32,52 +34,52 @@ def data(tmp_path_factory):
     rng = np.random.default_rng(0)
     pictures = [(f"noise {k}", rng.integers(0, 256, (96, 128), dtype=np.uint8)) for k in range(4)]
     folder = tmp_path_factory.mktemp("patches") / "set"
-    patches.build(lambda: iter(pictures), folder, patches.READINGS["lens"], (0.5, 0.25, 0.25))
+    dataset.build(lambda: iter(pictures), folder, patches.READINGS["lens"], (0.5, 0.25, 0.25))
     return folder
 
 
-RECIPE = training.Recipe(learning_rate=0.01, schedule="cosine", samples=32 * 60, batch=32, augment=True)
+RECIPE = recipes.Recipe(learning_rate=0.01, schedule="cosine", samples=32 * 60, batch=32, augment=True)
 
 
 def test_an_epoch_shows_every_sample_once(data):
-    samples = patches.load(data, "train")
-    recipe = training.Recipe(batch=samples.shape[0] * 20 // 4, epochs=1)
-    seen = [training.batch_at(step, samples, recipe, seed=0) for step in range(4)]
+    samples = dataset.load(data, "train")
+    recipe = recipes.Recipe(batch=samples.shape[0] * 20 // 4, epochs=1)
+    seen = [batches.batch_at(step, samples, recipe, seed=0) for step in range(4)]
     pixels, levels = (np.concatenate(part) for part in zip(*seen, strict=True))
     np.testing.assert_array_equal(np.bincount(levels), np.full(20, samples.shape[0]))
-    everything = patches.as_float(samples).reshape(-1, 1024).sum(1)
+    everything = dataset.as_float(samples).reshape(-1, 1024).sum(1)
     np.testing.assert_allclose(np.sort(pixels.reshape(-1, 1024).sum(1)), np.sort(everything), rtol=1e-5)
 
 
 def test_labels_are_those_of_the_samples(data):
-    samples = patches.load(data, "train")
-    pixels, levels = training.batch_at(0, samples, training.Recipe(batch=64, epochs=1), seed=1)
+    samples = dataset.load(data, "train")
+    pixels, levels = batches.batch_at(0, samples, recipes.Recipe(batch=64, epochs=1), seed=1)
     for picture, level in zip(pixels[..., 0], levels, strict=True):
-        assert (abs(patches.as_float(samples[:, level]) - picture).max((1, 2)) == 0).any()
+        assert (abs(dataset.as_float(samples[:, level]) - picture).max((1, 2)) == 0).any()
 
 
 def test_turning_keeps_the_pixels_and_uses_all_eight_sides():
     square = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
-    turned = training._turn(np.repeat(square, 200, axis=0), np.random.default_rng(0))
+    turned = batches._turn(np.repeat(square, 200, axis=0), np.random.default_rng(0))
     assert len({t.tobytes() for t in turned}) == 8
     assert (np.sort(turned.reshape(200, -1)) == np.arange(4)).all()
 
 
 def test_killed_training_resumes_without_a_seam(tiny, data, tmp_path, monkeypatch):
-    whole, history, _ = training.train(tiny, data, tmp_path / "whole", RECIPE, seed=5)
+    whole, history, _ = trainer.train(tiny, data, tmp_path / "whole", RECIPE, seed=5)
 
     class Killed(Exception):
         pass
 
     def kill_at_37(step, steps):
-        monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0 if step == 36 else 1e9)  # one checkpoint, after step 36
+        monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0 if step == 36 else 1e9)  # one checkpoint, after step 36
         if step == 37:
             raise Killed
 
     with pytest.raises(Killed):
-        training.train(tiny, data, tmp_path / "killed", RECIPE, seed=5, progress=kill_at_37)
+        trainer.train(tiny, data, tmp_path / "killed", RECIPE, seed=5, progress=kill_at_37)
     steps_done = []
-    resumed, history_2, _ = training.train(
+    resumed, history_2, _ = trainer.train(
         tiny, data, tmp_path / "killed", RECIPE, seed=5, progress=lambda step, steps: steps_done.append(step)
     )
     assert steps_done[0] == 37  # the step that was under way is done again
@@ -95,15 +97,15 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 from lib import classifiers
-from tests.test_training import RECIPE, tiny_network, training
+from tests.test_training import RECIPE, tiny_network, trainer
 classifiers.NETWORKS["tiny"] = tiny_network
 two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-training.train("tiny", sys.argv[1], sys.argv[2], RECIPE, seed=5, strategy=two)
+trainer.train("tiny", sys.argv[1], sys.argv[2], RECIPE, seed=5, strategy=two)
 """
 
 
 def test_two_devices_train_like_one(tiny, data, tmp_path):
-    training.train(tiny, data, tmp_path / "one", RECIPE, seed=5)
+    trainer.train(tiny, data, tmp_path / "one", RECIPE, seed=5)
     # Devices can be divided in a fresh process only.
     command = [sys.executable, "-c", TWO_DEVICES, str(data), str(tmp_path / "two")]
     subprocess.run(command, check=True, cwd=paths.ROOT, env=os.environ | {"PYTHONPATH": str(paths.ROOT)})
@@ -113,29 +115,29 @@ def test_two_devices_train_like_one(tiny, data, tmp_path):
 
 
 def test_training_learns(tiny, data, tmp_path):
-    _, history, _ = training.train(tiny, data, tmp_path / "run", RECIPE)
+    _, history, _ = trainer.train(tiny, data, tmp_path / "run", RECIPE)
     assert history[-1]["train_loss"] < 0.9 * np.log(20)
     assert history[-1]["train_accuracy"] > 2 / 20
     assert history[-1]["samples"] == RECIPE.samples
 
 
 def test_a_run_of_other_settings_is_not_continued(tiny, data, tmp_path):
-    short = training.Recipe(samples=64, batch=32)
-    training.train(tiny, data, tmp_path / "run", short, seed=0)
+    short = recipes.Recipe(samples=64, batch=32)
+    trainer.train(tiny, data, tmp_path / "run", short, seed=0)
     with pytest.raises(ValueError, match="other settings"):
-        training.train(tiny, data, tmp_path / "run", short, seed=1)
+        trainer.train(tiny, data, tmp_path / "run", short, seed=1)
 
 
 def test_paper_recipe_is_the_papers():
-    recipe = training.RECIPES["full"]
+    recipe = recipes.RECIPES["full"]
     assert (recipe.learning_rate, recipe.batch, recipe.epochs, recipe.schedule) == (0.001, 128, 100, "constant")
-    optimizer = training.prepare("mobilenet_v2", recipe, 10).optimizer
+    optimizer = trainer.prepare("mobilenet_v2", recipe, 10).optimizer
     assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.9, 0.999, 1e-8)
     assert recipe.steps(392240) == 306437  # 39 million samples
 
 
 def test_quiet_residuals_leave_the_shortcuts_alone():
-    model = training.prepare("mobilenet_v2", training.RECIPES["local"], 10)
+    model = trainer.prepare("mobilenet_v2", recipes.RECIPES["local"], 10)
     norms = [layer for layer in model.layers[-1].layers if isinstance(layer, keras.layers.BatchNormalization)]
     silent = {layer.name for layer in norms if not layer.gamma.numpy().any()}
     assert silent == {f"block_{k}_project_BN" for k in (2, 4, 5, 7, 8, 9, 11, 12, 14, 15)}
@@ -153,7 +155,7 @@ class Oracle:
 def test_scores_are_right_for_a_known_classifier():
     samples = np.zeros((7, 20, 32, 32), np.uint8)
     samples[:, :, 0, 0] = np.arange(20)
-    scores = training.evaluate(Oracle(), samples, chunk=3)
+    scores = evaluation.evaluate(Oracle(), samples, chunk=3)
     assert scores["accuracy"] == pytest.approx(0.95)
     assert scores["within_one"] == 1
     assert scores["mean_absolute_error"] == pytest.approx(0.05)
@@ -166,8 +168,8 @@ def test_profile_trains_tests_and_records(tiny, tmp_path, monkeypatch):
     rng = np.random.default_rng(1)
     photos = [(f"photo {k}", rng.integers(0, 256, (64, 128), dtype=np.uint8)) for k in range(6)]
     monkeypatch.setattr(profiles, "training_photos", lambda profile: iter(photos))
-    monkeypatch.setitem(training.RECIPES, "quick", training.Recipe(samples=64, batch=32))
-    record = training.run_profile(tiny, "quick", "lens", tmp_path / "run", tests=tmp_path / "tests")
+    monkeypatch.setitem(recipes.RECIPES, "quick", recipes.Recipe(samples=64, batch=32))
+    record = trainings.run_profile(tiny, "quick", "lens", tmp_path / "run", tests=tmp_path / "tests")
     assert len(list((tmp_path / "tests" / "quick-photo-0").iterdir())) == len(patches.ALL_READINGS)
     assert record == json.loads((tmp_path / "run" / "record.json").read_text())
     assert record["profile"] == "quick"
@@ -187,4 +189,4 @@ def test_too_few_photos_are_refused_before_the_training(tiny, tmp_path, monkeypa
     sharp = np.random.default_rng(1).integers(0, 256, (64, 128), dtype=np.uint8)
     monkeypatch.setattr(profiles, "training_photos", lambda profile: iter([("a", sharp), ("b", sharp)]))
     with pytest.raises(ValueError, match="add photos, or split by patch"):
-        training.run_profile(tiny, "quick", "lens", tmp_path / "run")
+        trainings.run_profile(tiny, "quick", "lens", tmp_path / "run")

@@ -5,7 +5,7 @@ from skimage import color as skcolor
 
 from lib import images, photos
 from lib.enhancement import unsharp_mask
-from lib.enhancement.core import replace_luma
+from lib.enhancement.planes import replace_luma
 
 
 def noise(*shape, seed=0):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from lib.estimators import _matting, zhuo_sim
+from lib import matting
+from lib.estimators import zhuo_sim
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "zhuo_step.npz")
 EDGES = GOLDEN["edge"] > 0
@@ -31,7 +32,7 @@ def test_smoothing_between_edges_of_one_blur_is_the_authors(variant):
 
 def test_full_map_is_the_authors():
     sparse = GOLDEN["sparse_bilateral"]
-    found = _matting.interpolate(sparse, sparse > 0, GOLDEN["rgb"], 0.001, zhuo_sim.EPSILON)
+    found = matting.interpolate(sparse, sparse > 0, GOLDEN["rgb"], 0.001, zhuo_sim.EPSILON)
     np.testing.assert_allclose(found, GOLDEN["full_lambda0001_maxblur10"], rtol=0, atol=1e-6)
 
 

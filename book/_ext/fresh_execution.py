@@ -9,10 +9,10 @@ import shutil
 import sys
 from pathlib import Path
 
+from lib.studies import records
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-
-from lib import records  # noqa: E402 - found by the line above
 
 
 def choose_cache(app, config):

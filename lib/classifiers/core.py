@@ -8,20 +8,33 @@ import keras
 import numpy as np
 from keras import layers
 
-from lib import patches, paths
-from lib.classifiers.densenet121 import densenet121
-from lib.classifiers.efficientnet_b0 import efficientnet_b0
-from lib.classifiers.mobilenet_v2 import mobilenet_v2
-from lib.classifiers.nasnet_mobile import nasnet_mobile
+from lib import patches, paths, storage
 from lib.classifiers.shufflenet_v2 import shufflenet_v2
 from lib.classifiers.spectrum_net import spectrum_net
 
+
+def _applications(name):
+    """A builder of one of Keras' networks, untrained: ``(input_shape, classes)`` to a model that ends in a softmax."""
+
+    def build(input_shape, classes):
+        return getattr(keras.applications, name)(input_shape=input_shape, weights=None, classes=classes)
+
+    return build
+
+
+def efficientnet_b0(input_shape, classes):
+    """Keras' EfficientNetB0, untrained. It begins with a division by 255: 0 to 255 where others take -1 to 1."""
+    inputs = keras.Input(input_shape)
+    pixels = layers.Rescaling(127.5, 127.5, name="pixels")(inputs)
+    return keras.applications.EfficientNetB0(input_tensor=pixels, weights=None, classes=classes)
+
+
 TABLE_2 = {
-    "mobilenet_v2": mobilenet_v2,
-    "efficientnet_b0": efficientnet_b0,
-    "nasnet_mobile": nasnet_mobile,
-    "densenet121": densenet121,
-    "shufflenet_v2": shufflenet_v2,
+    "mobilenet_v2": _applications("MobileNetV2"),  # Sandler et al. 2018, the one that the paper chooses
+    "efficientnet_b0": efficientnet_b0,  # Tan and Le 2019
+    "nasnet_mobile": _applications("NASNetMobile"),  # NASNet-A (4 @ 1056), Zoph et al. 2018
+    "densenet121": _applications("DenseNet121"),  # Huang et al. 2017
+    "shufflenet_v2": shufflenet_v2,  # Ma et al. 2018
 }
 """The networks of the paper's Table 2, in its order."""
 NETWORKS = TABLE_2 | {
@@ -76,7 +89,7 @@ def save(model, path):
     path : path
         Ends in ``.keras``.
     """
-    with half_precision(), paths.whole(path) as file:
+    with half_precision(), storage.whole(path) as file:
         half = build(model.name, *_sizes(model))
         half.set_weights(model.get_weights())
         half.save(file)

@@ -4,8 +4,10 @@ import click
 import numpy as np
 from PIL import ExifTags, Image
 
-from lib import images, shallow_focus
-from lib.cli.common import edited, make_folder, map_options, output_option, pair, photos_argument, refuse_others, run
+from lib import pictures, shallow_focus
+from lib.cli.jobs import make_folder, pair, run
+from lib.cli.options import map_options, output_option, photos_argument, refuse_others
+from lib.pictures import edited
 from lib.shallow_focus import weights
 
 OPTIONS = {
@@ -55,7 +57,7 @@ def blur_command(photos, output, variant, defocus, **options):
     _check(variant, options)
 
     def work(photo, target):
-        picture = images.read(photo)
+        picture = pictures.read(photo)
         _check_focus(photo, picture, options.get("focus"))
         settings = _photo_f_number(picture) | options if variant == "lens" else options
 
@@ -64,7 +66,7 @@ def blur_command(photos, output, variant, defocus, **options):
 
         blurred = edited(picture, edit)
         make_folder(target)
-        images.write(target, blurred)
+        pictures.write(target, blurred)
 
     run(pair(photos, output), work)
 
@@ -82,7 +84,7 @@ def _check_focus(photo, picture, focus):
     height, width = picture.pixels.shape[:2]
     if focus is not None and not (0 <= focus[0] < width and 0 <= focus[1] < height):
         msg = f"The focus {focus[0]:g},{focus[1]:g} is outside {photo}: its pixels are 0,0 to {width - 1},{height - 1}."
-        raise images.ImageError(msg)
+        raise pictures.ImageError(msg)
 
 
 def _photo_f_number(picture):

@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from lib import images, paths
-from lib.cli.common import UserError, import_tensorflow, make_folder, pair, photos_argument, read_map, run
+from lib import images, pictures, storage
+from lib.blur_map import read_map
+from lib.cli.jobs import UserError, make_folder, pair, run
+from lib.cli.options import import_tensorflow, photos_argument
 
 COLUMNS = ("photo", "method", "unit", "blurrier", "mean", "low", "high", "seconds")
 SIGMA_COLUMNS = ("rmse", "mae", "spearman")
@@ -42,10 +44,10 @@ def compare_command(photos, output, methods, truth):
     table = Table(output / "table.csv")
 
     def work(photo, target):
-        pixels = images.read(photo).pixels
+        pixels = pictures.read(photo).pixels
         if min(pixels.shape[:2]) < 32:
             msg = f"Cannot compare on {photo}: it is smaller than 32x32 pixels."
-            raise images.ImageError(msg)
+            raise pictures.ImageError(msg)
         known = _read_truth(truths[photo], pixels.shape[:2]) if truths else None
         maps, failed = {}, []
         for name in names():
@@ -60,7 +62,7 @@ def compare_command(photos, output, methods, truth):
             _write_sheet(target, pixels, maps, known)
         if failed:
             msg = f"{', '.join(failed)} failed on {photo.name}."
-            raise images.ImageError(msg)
+            raise pictures.ImageError(msg)
 
     run(jobs, work)
 
@@ -93,13 +95,13 @@ def _map(name, photo, pixels, path):
     if path.is_file() and path.stat().st_mtime >= photo.stat().st_mtime:
         try:
             return read_map(path, pixels.shape[:2]), None
-        except images.ImageError:
+        except pictures.ImageError:
             pass  # not a whole map of this photo: estimated again
     began = time.perf_counter()
     values = estimators.get(name)(pixels)
     seconds = time.perf_counter() - began
     make_folder(path)
-    with paths.whole(path) as file:
+    with storage.whole(path) as file:
         np.save(file, values)
     return values, seconds
 
@@ -109,7 +111,7 @@ def _truth_file(truth, photo, several):
     if not several and not truth.is_dir():
         found = [truth] if truth.is_file() else []
     else:
-        endings = {".npy", *images.SUFFIXES}
+        endings = {".npy", *pictures.SUFFIXES}
         inside = truth.iterdir() if truth.is_dir() else []
         found = sorted(path for path in inside if path.stem == photo.stem and path.suffix.lower() in endings)
     if not found:
@@ -122,10 +124,10 @@ def _read_truth(path, shape):
     """Sigma as a float map, or a mask as a bool one."""
     if path.suffix.lower() == ".npy":
         return read_map(path, shape)
-    mask = images.to_gray(images.read(path).pixels) > 0.5
+    mask = images.to_gray(pictures.read(path).pixels) > 0.5
     if mask.shape != tuple(shape) or mask.all() or not mask.any():
         msg = f"The mask {path} does not fit: expected shape {tuple(shape)}, as the photo, and both black and white."
-        raise images.ImageError(msg)
+        raise pictures.ImageError(msg)
     return mask
 
 
@@ -137,14 +139,15 @@ def _write_sheet(target, pixels, maps, known):
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
-    from lib import comparison
+    from lib import estimators, figures
 
-    fig = comparison.contact_sheet(pixels, maps, None if known is None or known.dtype == bool else known)
+    pairs = [(estimators.get(name), values) for name, values in maps.items()]
+    fig = figures.contact_sheet(pixels, pairs, None if known is None or known.dtype == bool else known)
     buffer = io.BytesIO()
     fig.savefig(buffer, dpi=120, format="png")
     plt.close(fig)
     make_folder(target)
-    with paths.whole(target) as file:
+    with storage.whole(target) as file:
         file.write_bytes(buffer.getvalue())
 
 
@@ -160,8 +163,8 @@ class Table:
 
     def add(self, photo, name, values, seconds, known):
         """Judge a map and write the table anew."""
-        from lib import comparison, estimators
-        from lib.metrics.map_errors import map_errors
+        from lib import estimators
+        from lib.metrics.map_errors import map_errors, mask_scores
 
         estimator = estimators.get(name)
         low, high = np.percentile(values, (5, 95))
@@ -169,7 +172,7 @@ class Table:
         row |= {"mean": f"{values.mean():.4g}", "low": f"{low:.4g}", "high": f"{high:.4g}"}
         row["seconds"] = self.rows.get((photo, name), {}).get("seconds", "") if seconds is None else f"{seconds:.2f}"
         if known is not None and known.dtype == bool:
-            scores = comparison.mask_scores(estimator.blur(values), known)
+            scores = mask_scores(estimator.blur(values), known)
             row |= {key: f"{value:.4f}" for key, value in zip(MASK_COLUMNS, scores.values(), strict=True)}
         elif known is not None:
             errors = map_errors(estimator.blur(values), known)
@@ -185,9 +188,9 @@ class Table:
             c for c in (*COLUMNS, *SIGMA_COLUMNS, *MASK_COLUMNS) if c in COLUMNS or any(row.get(c) for row in rows)
         ]
         lines = [[row.get(column) or "" for column in columns] for row in rows]
-        with paths.whole(self.path) as path, path.open("w", encoding="utf-8", newline="") as file:
+        with storage.whole(self.path) as path, path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([columns, *lines])
         markdown = [columns, ["---"] * 2 + ["---:"] * (len(columns) - 2), *lines]
         text = "".join("| " + " | ".join(line) + " |\n" for line in markdown)
-        with paths.whole(self.path.with_suffix(".md")) as path:
+        with storage.whole(self.path.with_suffix(".md")) as path:
             path.write_text(text, encoding="utf-8")

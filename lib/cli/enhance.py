@@ -5,8 +5,10 @@ from dataclasses import replace
 import click
 import numpy as np
 
-from lib import enhancement, images
-from lib.cli.common import edited, make_folder, map_options, output_option, pair, photos_argument, refuse_others, run
+from lib import enhancement, pictures
+from lib.cli.jobs import make_folder, pair, run
+from lib.cli.options import map_options, output_option, photos_argument, refuse_others
+from lib.pictures import edited
 
 CURVE = ("alpha1", "beta1", "alpha2", "beta2")
 OPTIONS = {
@@ -55,9 +57,9 @@ def enhance_command(photos, output, method, defocus, **options):
             sigma_map = defocus(pixels, photo.name) if method == "adaptive" else None
             return enhancement.enhance(pixels, method, sigma_map, **options)
 
-        sharpened = edited(images.read(photo), edit)
+        sharpened = edited(pictures.read(photo), edit)
         make_folder(target)
-        images.write(target, sharpened)
+        pictures.write(target, sharpened)
 
     run(pair(photos, output), work)
 

@@ -1,15 +1,14 @@
 """``python -m lib fuse``."""
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import numpy as np
 
-from lib import blur_map, fusion, images, refinement
-from lib.cli.common import UserError, check_writable, expand, make_folder, network_options, pair, progress
-from lib.fusion import align
+from lib import fusion, pictures
+from lib.cli import stack_files
+from lib.cli.jobs import UserError, check_writable, expand, make_folder, pair
+from lib.cli.options import network_options
 
 STEPS = {"paper": 4, "defocus": 8}
 """Pixels from one window of the blur map to the next: the paper's, and a quarter of its work."""
@@ -48,112 +47,13 @@ def fuse_command(frames, output, method, aligned, no_map, step, network):
         msg = f"{target} is one of the frames: name another file with --output."
         raise UserError(msg)
     check_writable(target)
-    stack = Stack(frames, aligned)
+    stack = stack_files.Stack(frames, aligned)
     with tempfile.TemporaryDirectory(prefix="fuse-") as folder:
         options = {}
         if method in fusion.WITH_MAPS and not no_map:
-            options["blur_maps"] = Maps(stack, Path(folder), method, STEPS[method] if step is None else step, network)
+            options["blur_maps"] = stack_files.Maps(
+                stack, Path(folder), method, STEPS[method] if step is None else step, network
+            )
         fused = fusion.fuse(stack, method, **options)
     make_folder(target)
-    images.write(target, images.Picture(fused, stack.alpha, stack.bits, stack.exif, stack.icc_profile))
-
-
-class Stack(Sequence):
-    """Frames in files, read one at a time each time that they are asked for, aligned, and without holes.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-    aligned : bool
-        Align the frames to the first.
-
-    Raises
-    ------
-    ImageError
-        A frame cannot be read, does not fit the first or cannot be aligned to it.
-    """
-
-    def __init__(self, paths, aligned=False):
-        self.paths = paths
-        first = images.read(paths[0])
-        self.exif, self.icc_profile, self.bits = first.exif, first.icc_profile, first.bits
-        self.matrices = [np.eye(3)] * len(paths)
-        # What shows where a frame has nothing: the first frame, its own holes filled from the others.
-        self.ground, self.alpha = first.pixels, first.alpha
-        reference, matrix = images.to_gray(first.pixels), None
-        update = progress("reading", " frames")
-        for number, path in enumerate(paths[1:], start=1):
-            picture = images.read(path)
-            if picture.pixels.shape != first.pixels.shape:
-                msg = (
-                    f"{path} does not fit {paths[0]}: {_describe(picture)}, not {_describe(first)}; crop or convert it."
-                )
-                raise images.ImageError(msg)
-            self.bits = max(self.bits, picture.bits)
-            if aligned:
-                try:
-                    matrix = align.estimate(reference, images.to_gray(picture.pixels), start=matrix)
-                except ValueError as error:
-                    msg = f"Cannot align {path} to {paths[0]}: {error}"
-                    raise images.ImageError(msg) from error
-                self.matrices[number] = matrix
-            if self.alpha is not None:
-                self._fill_ground(number, picture)
-            update(number, len(paths) - 1)
-
-    def _fill_ground(self, number, picture):
-        pixels, alpha = self._placed(number, picture)
-        alpha = np.ones_like(self.alpha) if alpha is None else alpha
-        more = alpha > self.alpha
-        self.ground[more] = pixels[more]
-        self.alpha = np.maximum(alpha, self.alpha)
-
-    def _placed(self, number, picture):
-        """A frame's pixels and alpha in the place of the first."""
-        if number == 0 or np.array_equal(self.matrices[number], np.eye(3)):
-            return picture.pixels, picture.alpha
-        pixels, inside = align.warp(picture.pixels, self.matrices[number])
-        alpha = inside if picture.alpha is None else inside * align.warp(picture.alpha, self.matrices[number])[0]
-        return pixels, alpha
-
-    def __len__(self):
-        return len(self.paths)
-
-    def __getitem__(self, number):
-        if not 0 <= number < len(self):  # what ends an iteration
-            raise IndexError(number)
-        pixels, alpha = self._placed(number, images.read(self.paths[number]))
-        if alpha is None:
-            return pixels
-        alpha = alpha if pixels.ndim == 2 else alpha[..., None]
-        return alpha * pixels + (1 - alpha) * self.ground
-
-
-class Maps(Sequence):
-    """The blur maps of a stack, estimated when they are first asked for and kept in files, not in memory."""
-
-    def __init__(self, stack, folder, method, step, network):
-        self.stack, self.folder, self.method, self.step = stack, folder, method, step
-        self.network = network()
-
-    def __len__(self):
-        return len(self.stack)
-
-    def __getitem__(self, number):
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        path = self.folder / f"{number}.npy"
-        if not path.exists():
-            np.save(path, self._estimate(number))
-        return np.load(path)
-
-    def _estimate(self, number):
-        frame, update = self.stack[number], progress(f"map {number + 1} of {len(self)}", " windows")
-        if self.method == "paper":
-            return refinement.refine(blur_map.estimate(frame, self.network, self.step, progress=update), frame)
-        return blur_map.estimate(frame, self.network, self.step, labels="expected", progress=update)
-
-
-def _describe(picture):
-    height, width = picture.pixels.shape[:2]
-    return f"{width}x{height} {'gray' if picture.pixels.ndim == 2 else 'color'}"
+    pictures.write(target, pictures.Picture(fused, stack.alpha, stack.bits, stack.exif, stack.icc_profile))

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import click
-import numpy as np
 
-from lib import blur_map, images, patches, paths, refinement
-from lib.cli.common import make_folder, network_options, pair, photos_argument, progress, run, step_option
+from lib import blur_map, pictures, refinement
+from lib.cli.jobs import pair, progress, run
+from lib.cli.options import network_options, photos_argument, step_option
 
 
 @click.command("map")
@@ -43,34 +43,11 @@ def map_command(photos, output, step, network, labels, variant, no_refine):
     """
 
     def work(photo, target):
-        pixels = images.read(photo).pixels
+        pixels = pictures.read(photo).pixels
         sigma = blur_map.estimate(pixels, network(), step, labels, progress=progress(photo.name, " windows"))
         if not no_refine:
             sigma = refinement.refine(sigma, pixels, variant)
-        write_map(target, sigma)
+        blur_map.write_map(target, sigma)
 
     jobs = pair(photos, output, suffix=".png", endings=(".png", ".tif", ".tiff", ".npy"))
     run([(photo, target.with_suffix(".png") if target.suffix == ".npy" else target) for photo, target in jobs], work)
-
-
-def write_map(target, sigma):
-    """Write a map as a float32 ``.npy`` and as a 16 bit picture beside it, each whole or not at all.
-
-    Parameters
-    ----------
-    target : Path
-        Of the picture, ``.png`` or ``.tif``.
-    sigma : (H, W) float32 ndarray
-        Pixels; the picture holds 0 to 19.
-    """
-    peak = patches.LEVELS - 1
-    make_folder(target)
-    array = target.with_name(target.stem + ".npy")
-    with paths.whole(array) as file:
-        np.save(file, sigma.astype(np.float32))
-        images.write(
-            target,
-            np.clip(sigma / peak, 0, 1),
-            bits=16,
-            description=f"Defocus blur: sigma in pixels = value / 65535 * {peak}",
-        )

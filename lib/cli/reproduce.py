@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from lib import paths
-from lib.cli.common import check_writable, progress
+from lib.cli.jobs import check_writable, progress
 
 
 @click.command("reproduce")
-@click.argument("chapters", nargs=-1)
+@click.argument("names", metavar="[CHAPTERS]...", nargs=-1)
 @click.option("--profile", type=click.Choice(["quick", "local", "full"]), default="quick", show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option(
@@ -18,17 +18,17 @@ from lib.cli.common import check_writable, progress
     type=click.Path(path_type=Path),
     help="Folder of the results. [default: data/results/PROFILE/chapters]",
 )
-def reproduce_command(chapters, profile, seed, output):
+def reproduce_command(names, profile, seed, output):
     """Run the CHAPTERS of the book, all by default, and collect their figures and tables.
 
     Chapters whose results are there and still hold are not run again, so a killed run goes on.
     """
-    from lib import reproduce
+    from lib.studies import chapters
 
     output = output or paths.RESULTS / profile / "chapters"
     check_writable(output / "any")
-    names = chapters or reproduce.chapters()
-    done = reproduce.reproduce(
+    names = names or chapters.chapters()
+    done = chapters.reproduce(
         names, output, {"profile": profile, "seed": seed}, progress=progress("chapters", " chapters")
     )
     for name, record in done.items():

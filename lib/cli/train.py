@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from lib import patches, paths
-from lib.cli.common import UserError, check_writable, import_tensorflow, progress
+from lib.cli.jobs import UserError, check_writable, progress
+from lib.cli.options import import_tensorflow
 
 
 @click.command("train")
@@ -48,14 +49,15 @@ def train_command(network, profile, reading, split, seed, samples, data, tests, 
     while it runs, checkpoints.
     """
     import_tensorflow()
-    from lib import classifiers, training
+    from lib import classifiers
+    from lib.studies import trainings
 
     if network not in classifiers.NETWORKS:
         msg = f"Unknown network {network!r}: expected one of {', '.join(classifiers.NETWORKS)}."
         raise UserError(msg)
     output = output or paths.ROOT / "runs" / f"{network}-{reading}-{profile}"
     check_writable(output / "record.json")
-    record = training.run_profile(
+    record = trainings.run_profile(
         network, profile, reading, output, split, seed, samples, progress(network, " steps"), data, tests
     )
     test = record["result"]["test"]

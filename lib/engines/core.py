@@ -2,29 +2,10 @@
 
 import functools
 import importlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from lib import paths
-
-PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino"}
-"""What those that are optional need."""
-ENGINES = ("keras", *PACKAGES)
-"""The first is the default."""
-
-
-class EngineError(ValueError):
-    """An engine that is unknown, or that this machine does not have; the message says how to get it or do without."""
-
-
-class Engine(NamedTuple):
-    """A classifier that is ready to run."""
-
-    predict: Callable
-    """(N, size, size, 1) float32 ndarray in [0, 1] to (N, levels) float32 probabilities, for any N above 0."""
-    size: int
-    """Side of a window, pixels."""
+from lib.engines.engine import ENGINES, PACKAGES, Engine, EngineError, require
 
 
 def start(model, engine="keras"):
@@ -60,11 +41,20 @@ def start(model, engine="keras"):
         msg = f"Unknown engine {engine!r}: expected one of {', '.join(ENGINES)}."
         raise EngineError(msg)
     if engine == "keras":
-        from lib.engines import keras
-
-        return keras.start(_load(model))
+        return _traced(_load(model))
     require(PACKAGES[engine], f"The engine {engine}")
     return _from_file(onnx_file(model), engine)
+
+
+def _traced(model):
+    """Keras: the model as one traced TensorFlow function, which is kept with the model and follows its weights."""
+    import tensorflow as tf
+
+    if not hasattr(model, "traced_predict"):
+        signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)]
+        model.traced_predict = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
+    traced = model.traced_predict
+    return Engine(lambda windows: traced(tf.constant(windows, tf.float32)).numpy(), model.input_shape[1])
 
 
 @functools.lru_cache(maxsize=4)
@@ -92,9 +82,9 @@ def onnx_file(model):
     """
     if shipped := _shipped(model):
         return shipped
-    from lib.engines import export
+    from lib.engines import onnx
 
-    return export.cached(_load(model))
+    return onnx.cached(_load(model))
 
 
 def _shipped(model):
@@ -112,24 +102,3 @@ def _load_file(name):
     from lib import classifiers
 
     return classifiers.load(name)
-
-
-def require(package, what):
-    """Refuse to go on without an optional package.
-
-    Parameters
-    ----------
-    package : str
-        Its name, for pip and for import.
-    what : str
-        Needs it; begins the message.
-
-    Raises
-    ------
-    EngineError
-    """
-    try:
-        importlib.import_module(package)
-    except ImportError as error:
-        msg = f"{what} needs the package {package}: pip install {package}, or take the engine keras."
-        raise EngineError(msg) from error

@@ -9,7 +9,7 @@ about one in six.
 import numpy as np
 import openvino
 
-from lib.engines.core import Engine, EngineError
+from lib.engines.engine import Engine, EngineError
 
 BATCH = 64
 """Windows at a time: few enough for the processor's caches."""

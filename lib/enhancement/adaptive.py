@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from lib.enhancement.core import check_not_negative
+from lib.enhancement.planes import check_not_negative
 from lib.enhancement.unsharp_mask import unsharp_mask
 
 FULL_SCALE = 19.0

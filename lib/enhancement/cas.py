@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lib import images, optics
-from lib.enhancement.core import COLORS, check_not_negative, on_planes
+from lib.enhancement.planes import COLORS, check_not_negative, on_planes
 
 MAX_STRENGTH = 0.2
 """End of AMD's range; at 0.25 the filter's weights sum to zero."""

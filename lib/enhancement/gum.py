@@ -13,8 +13,8 @@ from scipy import ndimage
 from scipy.special import expit, logit
 
 from lib import images
-from lib.clahe import clahe
-from lib.enhancement.core import check_not_negative, on_planes
+from lib.enhancement.clahe import clahe
+from lib.enhancement.planes import check_not_negative, on_planes
 
 WINDOW = 7
 """Side of the median's window, pixels."""

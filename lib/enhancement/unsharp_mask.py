@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from lib import images
-from lib.enhancement.core import check_not_negative, on_planes
+from lib.enhancement.planes import check_not_negative, on_planes
 from lib.optics import TRUNCATE
 
 

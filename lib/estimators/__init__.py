@@ -15,7 +15,7 @@ import numpy as np
 
 from lib.estimators._method import Method
 
-__all__ = ["Estimator", "Method", "get", "names", "usable"]
+__all__ = ["Estimator", "Method", "get", "names", "title", "usable"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,25 @@ def get(name):
             return Estimator(name, estimate, method)
     msg = f"Unknown estimator {name!r}: expected one of {', '.join(names(variants=True))}."
     raise ValueError(msg)
+
+
+def title(name):
+    """What tables call an estimator, or the constant that comparisons put beside them.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> title("lbp")
+    'LBP'
+    """
+    return "constant" if name == "constant" else get(name).title
 
 
 def usable(name):

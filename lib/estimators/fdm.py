@@ -17,8 +17,7 @@ from skimage.color import rgb2ycbcr
 from skimage.segmentation import slic
 
 from lib import images
-from lib.estimators._method import Method
-from lib.estimators._working_size import at_working_size
+from lib.estimators._method import Method, at_working_size
 from lib.estimators.zhuo_sim import RATIO, find_edges, gradient_ratio, ratio_to_sigma
 
 METHOD = Method(

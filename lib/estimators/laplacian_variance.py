@@ -5,7 +5,6 @@ import numpy as np
 
 from lib import images
 from lib.estimators._method import Method
-from lib.estimators.standard_deviation import window_variance
 
 METHOD = Method(title="variance of Laplacian", unit="score", blurrier="smaller")
 
@@ -37,4 +36,4 @@ def estimate(image, size=16):
     True
     """
     gray = 255 * images.to_gray(images.check_image(image)).astype(np.float64)
-    return window_variance(cv2.Laplacian(gray, -1, borderType=cv2.BORDER_REFLECT), size).astype(np.float32)
+    return images.window_variance(cv2.Laplacian(gray, -1, borderType=cv2.BORDER_REFLECT), size).astype(np.float32)

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 
 from lib import images
-from lib.estimators._matting import interpolate, upsample
-from lib.estimators._method import Method
-from lib.estimators._working_size import at_working_size
+from lib.estimators._method import Method, at_working_size
+from lib.matting import interpolate, upsample
 
 FIG_8 = {"threshold": 0.025, "sizes": (7, 11, 15), "beta": 0.25}
 """Parameters of the paper's Figure 8."""

@@ -1,6 +1,5 @@
 """Standard deviation of the gray levels around each pixel: blur lowers it, and so does a lack of contrast."""
 
-import cv2
 import numpy as np
 
 from lib import images
@@ -37,25 +36,4 @@ def estimate(image, size=16):
     127.5 at the border, 0.0 inside
     """
     gray = 255 * images.to_gray(images.check_image(image)).astype(np.float64)
-    return np.sqrt(window_variance(gray, size)).astype(np.float32)
-
-
-def window_variance(values, size):
-    """Variance in the window of `size` x `size` pixels around each pixel, borders mirrored.
-
-    Parameters
-    ----------
-    values : (H, W) float64 ndarray
-    size : int
-
-    Returns
-    -------
-    (H, W) float64 ndarray
-        Not negative.
-    """
-    values = values - values.mean()  # the difference of squares below loses fewer digits
-
-    def mean(x):
-        return cv2.blur(x, (size, size), borderType=cv2.BORDER_REFLECT)
-
-    return np.maximum(mean(values**2) - mean(values) ** 2, 0)
+    return np.sqrt(images.window_variance(gray, size)).astype(np.float32)

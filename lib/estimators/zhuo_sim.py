@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 
 from lib import images
-from lib.estimators._matting import interpolate
-from lib.estimators._method import Method
-from lib.estimators._working_size import at_working_size
+from lib.estimators._method import Method, at_working_size
+from lib.matting import interpolate
 
 METHOD = Method(title="Zhuo-Sim", unit="sigma", blurrier="larger", working_pixels=400_000)
 

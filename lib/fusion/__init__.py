@@ -3,7 +3,7 @@
 One method a file, each ``fuse(stack, ...) -> image``; ``fuse(stack, method)`` here calls them by name.
 
 ========== ==================================================================== ============
-defocus    this book's: gradients, and the defocus map where there are none     `defocus`
+defocus    this book's: gradients, and the defocus map where there are none     `ours`
 paper      the paper's: the lowest defocus map, eqs. 13 to 16                    `paper`
 gff        guided filters over two layers, Li et al. 2013                       `gff`
 gff-table3 the same, as the paper must have run it for its Table 3              `gff`
@@ -12,10 +12,10 @@ ifgd       in the gradient domain, Paul et al. 2016                             
 ========== ==================================================================== ============
 """
 
-from lib.fusion import defocus, gfdf, gff, ifgd, paper
+from lib.fusion import gfdf, gff, ifgd, ours, paper
 
 METHODS = {
-    "defocus": defocus.fuse,
+    "defocus": ours.fuse,
     "paper": paper.fuse,
     "gff": gff.fuse,
     "gff-table3": gff.fuse_table3,

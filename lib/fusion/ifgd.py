@@ -8,7 +8,7 @@ YCbCr and does not give a picture back when it is fused with itself, because of 
 import numpy as np
 from scipy import fft
 
-from lib.clahe import clahe
+from lib.enhancement.clahe import clahe
 from lib.fusion.stack import as_image, frames
 
 _TO_YCBCR = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])

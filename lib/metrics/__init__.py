@@ -4,12 +4,12 @@ The five fusion metrics take two sources and their fusion as 8 bit pictures, gra
 the digits of the paper's Table 3. For PSNR and SSIM see `skimage.metrics`.
 """
 
-from lib.metrics.contrast import qcb
-from lib.metrics.gradient import qg
 from lib.metrics.map_errors import map_errors
-from lib.metrics.mutual_information import qfmi
-from lib.metrics.phase_congruency import qp
-from lib.metrics.structural_similarity import qy
+from lib.metrics.qcb import qcb
+from lib.metrics.qfmi import qfmi
+from lib.metrics.qg import qg
+from lib.metrics.qp import qp
+from lib.metrics.qy import qy
 
 __all__ = ["FUSION_METRICS", "fusion_metrics", "map_errors", "qcb", "qfmi", "qg", "qp", "qy"]
 

@@ -1,6 +1,6 @@
 """Shallow depth of field, section 5.2: keep what is in focus, and blur the rest further."""
 
-from lib.shallow_focus.lens import shallow_lens
+from lib.shallow_focus.ours import shallow_lens
 from lib.shallow_focus.paper import shallow_paper
 from lib.shallow_focus.released import shallow_released
 from lib.shallow_focus.weights import weight_map

@@ -4,9 +4,8 @@ import numpy as np
 
 from lib import images
 from lib.guided_filter import guided_filter
-from lib.shallow_focus.paper import check_strength, combine
-from lib.shallow_focus.region_fill import region_fill
-from lib.shallow_focus.resize import resize
+from lib.region_fill import region_fill
+from lib.shallow_focus.paper import check_strength, combine, resize
 from lib.shallow_focus.weights import PEAK, weight_map
 
 FILLED = 0.01

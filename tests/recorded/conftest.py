@@ -1,9 +1,9 @@
 """For nbval: what the recordings leave out is not compared, and the kernels find `lib`."""
 
-from lib import recordings, reproduce
+from lib.studies import chapters
 
 
 def pytest_collectstart(collector):
     if hasattr(collector, "skip_compare"):
-        reproduce.let_kernels_import_lib()
-        collector.skip_compare += recordings.SKIPPED
+        chapters.let_kernels_import_lib()
+        collector.skip_compare += chapters.SKIPPED

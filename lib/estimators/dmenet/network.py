@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from lib import paths
+from lib import paths, storage
 from lib.classifiers import ModelError
 from lib.classifiers.core import half_precision
 
@@ -162,7 +162,7 @@ def save(model, path):
     ModelError
         Weights are infinite, NaN or too large for float16.
     """
-    with half_precision(), paths.whole(path) as file:
+    with half_precision(), storage.whole(path) as file:
         half = build(*settings(model))
         half.set_weights(_with_unit_variances(model).get_weights())
         if not all(np.isfinite(np.asarray(weight, np.float32)).all() for weight in half.get_weights()):

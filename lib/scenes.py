@@ -1,0 +1,361 @@
+"""Photographs whose truth is known: stereo scenes with depth, rendered out of focus."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from lib import images, optics, patches, photos, pictures
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a scene is photographed.
+
+    Attributes
+    ----------
+    focus : float
+        Share of the pixels nearer than the focal plane, 0 to 1.
+    largest : float
+        Sigma in pixels that the aperture, made as wide as it takes, gives the least sharp pixel.
+    kernel : {"gaussian", "disk"}
+    noise : float
+        Standard deviation, in units of the picture.
+    """
+
+    focus: float
+    largest: float
+    kernel: str = "gaussian"
+    noise: float = 0.0
+
+    def __str__(self):
+        return f"focus {self.focus:g}, sigma to {self.largest:g}, {self.kernel}, noise {self.noise:g}"
+
+
+SETTINGS = (
+    Setting(0.05, 8),
+    Setting(0.5, 6, "disk"),
+    Setting(0.95, 10, "gaussian", 0.01),
+    Setting(0.05, 12, "disk", 0.01),
+)
+"""Focal planes near, in the middle and far; apertures; the paper's kernel and a lens's; without and with noise."""
+QUICK_PART = np.s_[120:360, 300:660]
+"""Rows and columns of the motorcycle that are enough for the quick profile."""
+
+
+def scenes(profile="quick"):
+    """Photos whose true sigma is known.
+
+    Parameters
+    ----------
+    profile : {"quick", "local", "full"}
+        A part of the bundled motorcycle in two settings; or all of it in all settings, and the 8 Middlebury scenes
+        in one each (both others).
+
+    Yields
+    ------
+    name : str
+        Ends in the number of the setting in `SETTINGS`.
+    image : (H, W, 3) float32 ndarray
+    sigma : (H, W) float32 ndarray
+        Pixels.
+    textured : (H, W) bool ndarray
+        Where the scene in focus has fine detail: eq. 5's threshold on the variance of the Laplacian.
+    """
+    whole = motorcycle()
+    if profile == "quick":
+        for k, setting in enumerate(SETTINGS[:2]):
+            yield f"motorcycle-{k}", *render(*(each[QUICK_PART] for each in whole), setting, seed=k)
+    else:
+        for k, setting in enumerate(SETTINGS):
+            yield f"motorcycle-{k}", *render(*whole, setting, seed=k)
+        names = ("Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy")
+        for k, name in enumerate(names):
+            image, disparity = middlebury(name)
+            # Depth in units of the baseline times the focal length, which the files do not tell; eq. 2 is linear in it.
+            number = k % len(SETTINGS)
+            yield f"{name}-{number}", *render(image, disparity.max() / disparity, SETTINGS[number], seed=k)
+
+
+def render(image, depth, setting, seed=0):
+    """Photograph a scene.
+
+    Parameters
+    ----------
+    image : (H, W, 3) ndarray
+        All in focus.
+    depth : (H, W) ndarray
+        Metres, or any unit.
+    setting : Setting
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    image, sigma, textured
+        As in `scenes`.
+    """
+    depth = np.asarray(depth, np.float64)
+    camera = optics.Camera(
+        focal_length=0.05,
+        f_number=1,
+        focus_distance=float(np.quantile(depth, setting.focus)),
+        sensor_width=0.036,
+        image_width=image.shape[1],
+    )
+    widest = optics.sigma_map(depth, camera).max()
+    camera = replace(camera, f_number=float(widest / setting.largest))
+    rendered, sigma = optics.render_defocus(image, depth, camera, setting.kernel, setting.noise, seed)
+    detail = cv2.Laplacian(255 * images.to_gray(image).astype(np.float64), -1, borderType=cv2.BORDER_REFLECT)
+    return rendered, sigma, images.window_variance(detail, 16) > patches.SHARPNESS_THRESHOLD
+
+
+def photo(megapixels):
+    """A photo of 3:2 with everyday detail at every size: the bundled "china", enlarged by mirror images of itself.
+
+    Parameters
+    ----------
+    megapixels : float
+
+    Returns
+    -------
+    (H, W, 3) float32 ndarray
+
+    Examples
+    --------
+    >>> photo(0.25).shape
+    (408, 612, 3)
+    """
+    height = round(np.sqrt(megapixels * 1e6 / 1.5))
+    width = round(1.5 * height)
+    image = cv2.resize(photos.load("china"), (640, 427), interpolation=cv2.INTER_AREA)
+    beyond = [(0, max(side - have, 0)) for side, have in zip((height, width), image.shape[:2], strict=True)]
+    return np.ascontiguousarray(np.pad(image, (*beyond, (0, 0)), "symmetric")[:height, :width])
+
+
+MAX_SIGMA = 12.0
+"""Blur of what is farthest away, in the photos that are blurred here, pixels."""
+NOISE = 0.004
+"""Standard deviation of the noise that they get: one gray level."""
+
+
+def defocus(image, nearness, max_sigma=MAX_SIGMA, noise=NOISE, seed=0):
+    """Blur a sharp photo by a known map, by the optical model (`optics.render_defocus`).
+
+    Parameters
+    ----------
+    image : (H, W[, 3]) float32 ndarray
+        Sharp, in [0, 1].
+    nearness : (H, W) ndarray
+        Inverse depth, 1 where the camera is focused, 0 at infinity, where sigma is `max_sigma`.
+    max_sigma, noise, seed
+        Pixels; standard deviation of the sensor's noise, and its seed.
+
+    Returns
+    -------
+    photo : (H, W[, 3]) float32 ndarray
+    sigma : (H, W) float32 ndarray
+        The true map, pixels: ``max_sigma * (1 - nearness)``.
+
+    Examples
+    --------
+    >>> photo, sigma = defocus(np.full((20, 30), 0.5), np.tile(np.linspace(0, 1, 30), (20, 1)))
+    >>> print(sigma[0, [0, -1]])
+    [12.  0.]
+    """
+    focal_length, sensor_width, width = 0.05, 0.036, image.shape[1]
+    f1 = optics.image_distance(1, focal_length)
+    aperture = 4 * max_sigma * sensor_width / width / f1  # eq. 2 at 1 m, solved for A
+    camera = optics.Camera(focal_length, focal_length / aperture, 1, sensor_width, width)
+    with np.errstate(divide="ignore"):
+        return optics.render_defocus(image, 1 / np.asarray(nearness, np.float64), camera, noise=noise, seed=seed)
+
+
+def slanted(image, seed=0):
+    """A photo as if of a flat picture that leans back: in focus at the bottom, `MAX_SIGMA` at the top."""
+    height, width = image.shape[:2]
+    return defocus(image, np.repeat(np.linspace(0, 1, height)[:, None], width, axis=1), seed=seed)
+
+
+def _stretch(inverse_depth):
+    """Nearness: the nearest thing at 1, the farthest at 0."""
+    return (inverse_depth - inverse_depth.min()) / np.ptp(inverse_depth)
+
+
+SCENES = ("motorcycle", "Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy")
+"""The first comes with scikit-image, the others are of the set "middlebury_third"."""
+_FOCAL_LENGTH, _SENSOR_WIDTH = 0.05, 0.036
+
+
+def scene(name):
+    """A photo that is sharp throughout and its depth.
+
+    Parameters
+    ----------
+    name : str
+        One of `SCENES`.
+
+    Returns
+    -------
+    image : (H, W, 3) float32 ndarray
+        In [0, 1].
+    depth : (H, W) float32 ndarray
+        In metres for the motorcycle; the others have no scale, their nearest point is at 1 m.
+    """
+    if name == "motorcycle":
+        return motorcycle()
+    image, disparity = middlebury(name)
+    return image, disparity.max() / disparity
+
+
+def stack(image, depth, count=2, spread=5.0, kernel="gaussian", noise=0.0, seed=0):
+    """Photograph a scene with the focus at `count` distances from near to far.
+
+    The focus goes through the depths in even steps of blur, from near the nearest to near the
+    farthest point (the 5th and 95th percentile of 1 / depth). The aperture is as wide as `spread`
+    needs it.
+
+    Parameters
+    ----------
+    image : (H, W, 3) ndarray
+        In [0, 1].
+    depth : (H, W) ndarray
+        Metres.
+    count : int
+        Of frames.
+    spread : float
+        Sigma, in pixels, of the farthest focus at the depth of the nearest.
+    kernel, noise, seed
+        As in `lib.optics.render_defocus`.
+
+    Returns
+    -------
+    frames : list of (H, W, 3) float32 ndarray
+        In [0, 1], rounded to 8 bit, the nearest focus first.
+    sigmas : list of (H, W) float32 ndarray
+        The true blur of each, pixels.
+
+    Examples
+    --------
+    >>> image, depth = np.full((40, 60, 3), 0.5, np.float32), np.tile(1 / np.linspace(1, 0.3, 60), (40, 1))
+    >>> frames, (near, far) = stack(image, depth)
+    >>> f"{near[0, 0]:.1f} {near[0, -1]:.1f} {far[0, 0]:.1f} {far[0, -1]:.1f}"
+    '0.3 5.3 5.3 0.3'
+    """
+    farthest, nearest = np.percentile(1 / np.float64(depth), [5, 95])
+    width = image.shape[1]
+    frames, sigmas = [], []
+    for number, inverse in enumerate(np.linspace(nearest, farthest, count)):
+        focus = {"focal_length": _FOCAL_LENGTH, "focus_distance": 1 / inverse}
+        sensor = {"sensor_width": _SENSOR_WIDTH, "image_width": width}
+        unit = optics.Camera(f_number=1, **focus, **sensor)
+        at_unit = optics.coc_to_sigma(unit.aperture * unit.sensor_distance / unit.pixel_pitch) * (nearest - farthest)
+        camera = optics.Camera(f_number=at_unit / spread, **focus, **sensor)
+        frame, sigma = optics.render_defocus(image, depth, camera, kernel, noise, seed + number)
+        frames.append(images.to_uint8(frame) / np.float32(255))
+        sigmas.append(sigma)
+    return frames, sigmas
+
+
+# Of the motorcycle pair at the size in which scikit-image has it (a quarter), from the
+# documentation of `skimage.data.stereo_motorcycle`; four times as much (3979.911 and 124.343) in
+# the calib.txt of Middlebury's scene. The baseline does not scale.
+MOTORCYCLE_FOCAL_LENGTH = 994.978
+"""Focal length, pixels."""
+MOTORCYCLE_OFFSET = 31.086
+"""Distance of the two principal points in x, pixels."""
+MOTORCYCLE_BASELINE = 0.193001
+"""Distance of the two cameras, metres."""
+
+
+def motorcycle():
+    """The left picture of scikit-image's motorcycle pair and its depth.
+
+    Depth is ``baseline * focal length / (disparity + offset)``. The 7 % of pixels without a
+    disparity are filled first, see `fill_disparity`.
+
+    Returns
+    -------
+    image : (500, 741, 3) float32 ndarray
+        In [0, 1].
+    depth : (500, 741) float32 ndarray
+        In metres, 2.1 to 5.0.
+
+    References
+    ----------
+    Scharstein et al., "High-resolution stereo datasets with subpixel-accurate ground truth", GCPR 2014.
+    """
+    from skimage import data
+
+    disparity = fill_disparity(data.stereo_motorcycle()[2])
+    depth = MOTORCYCLE_BASELINE * MOTORCYCLE_FOCAL_LENGTH / (disparity + MOTORCYCLE_OFFSET)
+    return photos.load("motorcycle"), depth.astype(np.float32)
+
+
+def middlebury(scene):
+    """The left picture of a stereo scene of the set "middlebury_third" and its disparity.
+
+    Parameters
+    ----------
+    scene : str
+        Art, Books, Cones, Dolls, Laundry, Moebius, Reindeer or Teddy.
+
+    Returns
+    -------
+    image : (H, W, 3) float32 ndarray
+        In [0, 1].
+    disparity : (H, W) float32 ndarray
+        Positive, in pixels of this size, holes filled by `fill_disparity`. Near things have a large one.
+
+    Notes
+    -----
+    The files store disparity in whole gray levels, 0 where it is unknown: as it is at full size, so three
+    times that at this size, in the scenes of 2005, and four times in those of 2003 (Cones, Teddy).
+    """
+    scenes = sorted({name.split("/")[1] for name in photos._names("middlebury_third")})
+    if scene not in scenes:
+        msg = f"Unknown scene {scene!r}; choose one of {', '.join(scenes)}."
+        raise ValueError(msg)
+    view, map_name, scale = ("im2", "disp2", 4) if scene in ("Cones", "Teddy") else ("view1", "disp1", 3)
+    image = pictures.read(photos.file(f"middlebury_third/{scene}/{view}.png")).pixels
+    stored = images.to_gray(pictures.read(photos.file(f"middlebury_third/{scene}/{map_name}.png")).pixels)
+    return image, fill_disparity(np.rint(stored * 255) / scale)
+
+
+def fill_disparity(disparity):
+    """Fill the holes of a left view's disparity, row by row, from the background.
+
+    What the right camera does not see is hidden there by something nearer, so a hole belongs to
+    the farther of its two sides: it takes the smaller of the nearest disparities to the left and
+    to the right. A row of holes takes the nearest row.
+
+    Parameters
+    ----------
+    disparity : (H, W) ndarray
+        Pixels; a hole is NaN, infinite or not positive.
+
+    Returns
+    -------
+    (H, W) float32 ndarray
+        Finite and positive.
+
+    Examples
+    --------
+    >>> fill_disparity(np.array([[0, 5, np.nan, np.inf, 2]]))
+    array([[5., 5., 2., 2., 2.]], dtype=float32)
+    """
+    known = np.isfinite(disparity) & (disparity > 0)
+    if not known.any():
+        msg = "Expected a disparity map with known values, got holes only."
+        raise ValueError(msg)
+    values = np.where(known, disparity, np.inf).astype(np.float32)
+    filled = np.minimum(_from_left(values), _from_left(values[:, ::-1])[:, ::-1])
+    rows = np.flatnonzero(known.any(axis=1))
+    nearest = np.abs(np.arange(len(values))[:, None] - rows).argmin(axis=1)
+    return filled[rows[nearest]]
+
+
+def _from_left(values):
+    """Each infinite value replaced by the nearest finite one to its left, where there is one."""
+    columns = np.where(np.isfinite(values), np.arange(values.shape[1]), 0)
+    return np.take_along_axis(values, np.maximum.accumulate(columns, axis=1), axis=1)

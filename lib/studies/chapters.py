@@ -1,0 +1,356 @@
+"""The chapters as papermill runs: every figure and table of the book, by profile, with provenance.
+
+A chapter is turned into a notebook by jupytext, run by papermill, and its numbered figures (PNG and
+SVG) and tables (CSV) are collected. A chapter's folder appears when it is complete; a run that was
+killed goes on with the chapters that are not yet there.
+"""
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+import click
+import jupytext
+import nbclient
+import nbformat
+import papermill
+import yaml
+
+from lib import paths, storage
+from lib.studies import records
+
+RECORD = "record.json"
+NOTEBOOK = "notebook.ipynb"
+_BOTH_FORMATS = '%config InlineBackend.figure_formats = ["png", "svg"]'
+_TABLE_LINE = re.compile(r"^\|(.+)\|\s*$")
+_RULE = re.compile(r"^\|[\s:|-]+\|\s*$")
+
+
+class ReproductionError(ValueError):
+    """A chapter that is unknown, fails, or does not show what it should; the message names it."""
+
+
+def chapters(book=paths.BOOK):
+    """Names of the chapters that run, in the order of the table of contents.
+
+    Parameters
+    ----------
+    book : path
+        Folder with ``_toc.yml`` and the chapters.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> chapters()[:2]
+    ['optics', 'dataset']
+    """
+    contents = yaml.safe_load((Path(book) / "_toc.yml").read_text())
+    listed = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    return [name for name in listed if "{code-cell}" in (Path(book) / f"{name}.md").read_text()]
+
+
+def reproduce(names, folder, parameters, book=paths.BOOK, progress=None):
+    """Run chapters and collect what they show.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of `chapters`.
+    folder : path
+        Gets a folder for each chapter: ``notebook.ipynb``, the figures by their names, the tables by
+        their numbers, and ``record.json``. Chapters that are there already, made with the same
+        parameters from the same book, `lib` and `data`, are not run again.
+    parameters : dict
+        For the cell tagged ``parameters``, such as ``{"profile": "quick", "seed": 0}``.
+    book : path
+        Folder of the chapters.
+    progress : callable, optional
+        Called after each chapter with (chapters done, chapters in all).
+
+    Returns
+    -------
+    dict of str to dict
+        The record of each chapter.
+
+    Raises
+    ------
+    ReproductionError
+        A chapter is unknown, does not know a parameter, fails, or a figure is missing.
+    """
+    unknown = set(names) - set(chapters(book))
+    if unknown:
+        msg = f"Unknown chapters {', '.join(sorted(unknown))}: expected some of {', '.join(chapters(book))}."
+        raise ReproductionError(msg)
+    done = {}
+    for name in names:
+        target = Path(folder) / name
+        key = _key(book, name, parameters)
+        with storage.alone(target):
+            if not _is_fresh(target, key):
+                _run(name, target, parameters, Path(book), key)
+        done[name] = records.read(target.resolve() / RECORD)
+        if progress:
+            progress(len(done), len(names))
+    return done
+
+
+def _key(book, name, parameters):
+    """What decides the results of a chapter, as one hash."""
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    digest.update((Path(book) / f"{name}.md").read_bytes())
+    digest.update(records.inputs_hash().encode())
+    return digest.hexdigest()[:16]
+
+
+def _is_fresh(target, key):
+    path = target.resolve() / RECORD
+    return path.exists() and records.read(path)["data"]["inputs"] == key
+
+
+def _run(name, target, parameters, book, key):
+    """Run one chapter into a folder that takes its name when all is in it."""
+    with storage.whole_folder(target) as partial:
+        notebook = jupytext.read(book / f"{name}.md")
+        _check_parameters(name, notebook, parameters)
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(_BOTH_FORMATS))
+        nbformat.write(notebook, partial / NOTEBOOK)
+        let_kernels_import_lib()
+        began = time.monotonic()
+        try:
+            ran = papermill.execute_notebook(
+                partial / NOTEBOOK, partial / NOTEBOOK, parameters, kernel_name="python3", progress_bar=False, cwd=book
+            )
+        except papermill.PapermillExecutionError as error:
+            where = partial / NOTEBOOK
+            msg = f"The chapter {name} failed with {error.ename}: {error.evalue} ({where} has the whole run)."
+            raise ReproductionError(msg) from error
+        records.write(
+            partial / RECORD,
+            {"figures": _figures(name, ran, partial), "tables": _tables(ran, partial)},
+            profile=parameters.get("profile"),
+            data={"parameters": parameters, "inputs": key},
+            seed=parameters.get("seed"),
+            seconds=time.monotonic() - began,
+        )
+
+
+def let_kernels_import_lib():
+    """Have the kernels that this process starts find `lib`, whatever folder they run in."""
+    found = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if str(paths.ROOT) not in found:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(paths.ROOT), *found]))
+
+
+def _check_parameters(name, notebook, parameters):
+    """Papermill only warns of a parameter that the notebook does not have."""
+    known = papermill.inspect_notebook(notebook)
+    unknown = [parameter for parameter in parameters if parameter not in known]
+    if unknown:
+        msg = (
+            f"The chapter {name} has no parameter {', '.join(unknown)}: expected some of {', '.join(known) or 'none'}."
+        )
+        raise ReproductionError(msg)
+
+
+def _figures(name, notebook, folder):
+    """Write the named figures; their names."""
+    found = []
+    for cell in notebook.cells:
+        figure = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        if not figure:
+            continue
+        shown = [output.data for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+        if not shown:
+            msg = f"The chapter {name} shows no picture for its figure {figure}."
+            raise ReproductionError(msg)
+        (folder / f"{figure}.png").write_bytes(base64.b64decode(shown[0]["image/png"]))
+        if "image/svg+xml" in shown[0]:
+            (folder / f"{figure}.svg").write_text(shown[0]["image/svg+xml"])
+        found.append(figure)
+    return found
+
+
+def _tables(notebook, folder):
+    """Write the tables among the Markdown outputs as CSV; their names."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    texts = [output.data["text/markdown"] for output in outputs if "text/markdown" in output.get("data", {})]
+    names = []
+    for table in (table for text in texts for table in markdown_tables(text)):
+        names.append(f"table-{len(names) + 1}")
+        rows = io.StringIO()
+        csv.writer(rows, lineterminator="\n").writerows(table)
+        (folder / f"{names[-1]}.csv").write_text(rows.getvalue())
+    return names
+
+
+def markdown_tables(text):
+    """The tables in a Markdown text.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of list of list of str
+        Tables of rows of cells.
+
+    Examples
+    --------
+    >>> markdown_tables("| a | b |\\n|---|--:|\\n| `x` | 1.5 |\\n\\nafter")
+    [[['a', 'b'], ['x', '1.5']]]
+    """
+    tables, rows = [], []
+    for line in [*text.splitlines(), ""]:
+        if found := _TABLE_LINE.match(line):
+            if not _RULE.match(line):
+                rows.append([cell.strip().replace("`", "") for cell in found[1].split("|")])
+        elif rows:
+            tables.append(rows)
+            rows = []
+    return tables
+
+
+FOLDER = paths.ROOT / "tests" / "recorded"
+
+
+SKIPPED = (
+    "stderr",
+    "text/html",
+    "image/png",
+    "image/jpeg",
+    "image/svg+xml",
+    "application/papermill.record/image/png",
+    "application/papermill.record/text/html",
+)
+"""Kinds of output that are neither recorded nor compared."""
+
+
+CELL_SECONDS = 600
+
+
+def cells(name, book=paths.BOOK):
+    """The code of a chapter: its code cells with their tags, and nothing else.
+
+    Parameters
+    ----------
+    name : str
+        Of `reproduce.chapters`.
+    book : path
+        Folder of the chapters.
+
+    Returns
+    -------
+    list of nbformat.NotebookNode
+        The same at each call.
+
+    Examples
+    --------
+    >>> cells("optics")[0].metadata.tags
+    ['parameters']
+    """
+    code = [cell for cell in jupytext.read(Path(book) / f"{name}.md").cells if cell.cell_type == "code"]
+    return [_bare(number, cell) for number, cell in enumerate(code)]
+
+
+def _bare(number, cell):
+    tags = cell.metadata.get("tags")
+    return nbformat.v4.new_code_cell(cell.source, id=f"cell-{number}", metadata={"tags": tags} if tags else {})
+
+
+def record(name, folder=FOLDER, book=paths.BOOK):
+    """Run a chapter and write its notebook, whole or not at all.
+
+    Parameters
+    ----------
+    name : str
+        Of `reproduce.chapters`.
+    folder : path
+        Gets ``NAME.ipynb``. The cells run in it, as they do under nbval.
+    book : path
+        Folder of the chapters.
+
+    Returns
+    -------
+    pathlib.Path
+        Of the notebook.
+
+    Raises
+    ------
+    nbclient.exceptions.CellExecutionError
+        A cell fails.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = nbformat.v4.new_notebook(cells=cells(name, book))
+    let_kernels_import_lib()
+    where = {"metadata": {"path": str(folder)}}
+    nbclient.NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", resources=where).execute()
+    notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    for cell, bare in zip(notebook.cells, cells(name, book), strict=True):
+        cell.metadata = bare.metadata  # without the times of the run
+        cell.outputs = [kept for output in cell.outputs if (kept := _text_of(output))]
+    path = folder / f"{name}.ipynb"
+    with storage.whole(path) as file:
+        nbformat.write(notebook, file)
+    return path
+
+
+def _text_of(output):
+    """An output without what is `SKIPPED`, or None if nothing is left."""
+    if output.output_type == "stream":
+        return None if output.name in SKIPPED else output
+    output.data = {kind: value for kind, value in output.data.items() if kind not in SKIPPED}
+    output.metadata = {}
+    return output if output.data else None
+
+
+def is_current(name, folder=FOLDER, book=paths.BOOK):
+    """Whether a chapter has a recording of the code that it has now.
+
+    Parameters
+    ----------
+    name, folder, book
+        As in `record`.
+
+    Returns
+    -------
+    bool
+    """
+    path = Path(folder) / f"{name}.ipynb"
+    if not path.exists():
+        return False
+    recorded = nbformat.read(path, as_version=4).cells
+    return [(cell.source, cell.metadata) for cell in recorded] == [
+        (cell.source, cell.metadata) for cell in cells(name, book)
+    ]
+
+
+@click.command()
+@click.argument("names", metavar="CHAPTERS", nargs=-1)
+@click.option("--changed", is_flag=True, help="Leave out chapters whose code has not changed since it was recorded.")
+def main(names, changed):
+    """Record the CHAPTERS of the book, all by default."""
+    known = chapters()
+    if unknown := set(names) - set(known):
+        msg = f"Unknown chapters {', '.join(sorted(unknown))}: expected some of {', '.join(known)}."
+        raise click.UsageError(msg)
+    for name in names or known:
+        if not (changed and is_current(name)):
+            click.echo(record(name))
+    for path in FOLDER.glob("*.ipynb"):
+        if path.stem not in known:
+            path.unlink()
+
+
+if __name__ == "__main__":
+    main()

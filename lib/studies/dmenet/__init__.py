@@ -1,0 +1,1 @@
+"""Training the compact DMENet, and adapting it to real photos."""

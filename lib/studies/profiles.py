@@ -1,0 +1,153 @@
+"""How much of the paper a run repeats: the photos, and how they are dealt out.
+
+``quick``
+    Minutes on a CPU: the bundled photos. For seeing that everything works.
+``local``
+    Hours on a CPU: the registry's photo sets, about 8,000 sharp patches.
+``full``
+    A GPU: DIV2K, which gave the paper 27,010 sharp patches, and the paper's 100 epochs.
+
+``python -m lib.studies.profiles photos PROFILE`` fetches the photos, ``python -m lib.studies.profiles patches PROFILE
+READING`` makes a data set of them.
+"""
+
+import functools
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+
+from lib import dataset, images, patches, photos, pictures, storage
+
+PROFILES = ("quick", "local", "full")
+
+
+def training_photos(profile):
+    """Iterate over the photos that a profile trains on.
+
+    Parameters
+    ----------
+    profile : {"quick", "local", "full"}
+
+    Yields
+    ------
+    name : str
+    gray : (H, W) uint8 ndarray
+    """
+    for name, pixels in _SOURCES[profile]():
+        yield name, patches.to_gray_levels(images.to_gray(pixels))
+
+
+def _bundled():
+    for name in photos.BUNDLED:
+        yield name, photos.load(name)
+
+
+def _registry():
+    for path in photos.training_files():
+        yield f"{path.parent.name}/{path.name}", pictures.read(path).pixels
+
+
+def _div2k():
+    for split in ("train", "validation"):
+        for name, pixels in photos.div2k(split):
+            yield name, pixels.astype(np.float32) / 255
+
+
+_SOURCES = {"quick": _bundled, "local": _registry, "full": _div2k}
+
+
+def fractions(profile):
+    """Shares of training, validation and test patches: Table 1's for ``full``, 85, 5 and 10 % else.
+
+    Returns
+    -------
+    tuple of 3 floats
+    """
+    if profile == "full":
+        return tuple(count / sum(dataset.TABLE_1) for count in dataset.TABLE_1)
+    return 0.85, 0.05, 0.10
+
+
+def threshold(profile):
+    """Least eq. 5 of a patch: the paper's 1000, but 300 for ``quick``, whose few photos have little above that.
+
+    Returns
+    -------
+    float
+    """
+    return 300.0 if profile == "quick" else patches.SHARPNESS_THRESHOLD
+
+
+def build(folder, profile, reading, split="photo", seed=0, only=dataset.SPLITS, train_stride=patches.SIZE):
+    """Build a profile's data set where it is not yet there.
+
+    Parameters
+    ----------
+    folder : path
+    profile : {"quick", "local", "full"}
+    reading : patches.Reading
+    split, seed, only, train_stride
+        As in `patches.build`.
+
+    Returns
+    -------
+    dict
+        What ``dataset.json`` says of it.
+    """
+    folder = Path(folder)
+    with storage.alone(folder):
+        if not folder.exists():
+            source = functools.partial(training_photos, profile)
+            shares, least = fractions(profile), threshold(profile)
+            dataset.build(source, folder, reading, shares, split, seed, least, only, train_stride)
+    return json.loads((folder / "dataset.json").read_text())
+
+
+def fetch(profile):
+    """Have the photos of a profile on this machine.
+
+    Parameters
+    ----------
+    profile : {"quick", "local", "full"}
+        All but ``quick`` need the sets of the registry, ``full`` DIV2K too.
+
+    Returns
+    -------
+    dict of list of str
+        Names by set.
+    """
+    found = {"bundled": list(photos.BUNDLED)}
+    if profile != "quick":
+        found |= {name: [path.name for path in photos.files(name)] for name in photos.SETS}
+    if profile == "full":
+        found["div2k"] = [name for split in ("train", "validation") for name, _ in photos.div2k(split)]
+    return found
+
+
+@click.group()
+def main():
+    """Prepare what a profile trains on."""
+
+
+@main.command("photos")
+@click.argument("profile", type=click.Choice(PROFILES))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Gets the names, JSON.")
+def photos_command(profile, output):
+    """Fetch the photos of PROFILE."""
+    storage.write_json(output, fetch(profile))
+
+
+@main.command("patches")
+@click.argument("profile", type=click.Choice(PROFILES))
+@click.argument("reading", type=click.Choice(sorted(patches.READINGS)))
+@click.option("--seed", default=0, show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
+def patches_command(profile, reading, seed, output):
+    """Make the data set of PROFILE, blurred by READING."""
+    click.echo(f"{output}: {build(output, profile, patches.READINGS[reading], seed=seed)['samples']}")
+
+
+if __name__ == "__main__":
+    main()

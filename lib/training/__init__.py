@@ -1,0 +1,1 @@
+"""Training and testing classifiers (section 3.1): recipes, batches, the trainer, evaluation."""
