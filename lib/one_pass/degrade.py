@@ -51,9 +51,8 @@ def sample(stored, rng):
 def _resize(photo, sigma, rng):
     """Enlarged and cut, or shrunk and mirrored at the border; blur grows and shrinks with it."""
     side, scale = len(photo), rng.uniform(0.6, 1) if rng.random() < 0.4 else rng.uniform(1, 1.5)
-    kept = min(side, int(round(side / scale)))
+    kept, made = (side, round(side * scale)) if scale < 1 else (round(side / scale), side)
     top, left = rng.integers(side - kept + 1, size=2)
-    made = int(round(kept * scale))
     how = _INTERPOLATIONS[rng.integers(3)] if scale > 1 else cv2.INTER_AREA
     cut = np.s_[top : top + kept, left : left + kept]
     photo = np.clip(cv2.resize(photo[cut], (made, made), interpolation=how), 0, 1)
