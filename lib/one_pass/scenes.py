@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import scipy.fft
 
-from lib import images, optics, paths, photos
+from lib import images, optics, paths, photos, pictures, storage
 from lib.one_pass import kernels
 
 SIZE = 256
@@ -88,7 +88,7 @@ def load(split):
     """
     pictures = {}
     for name in names(split):
-        levels = images.to_uint8(images.read(photos.file(name)).pixels)
+        levels = images.to_uint8(pictures.read(photos.file(name)).pixels)
         pictures.setdefault(name.split("/")[0], []).append(levels if levels.ndim == 3 else np.dstack([levels] * 3))
     return pictures
 
@@ -378,6 +378,6 @@ class Pool:
             return np.load(path)
         image, sigma = render(self._pictures, np.random.default_rng((self.seed, number)))
         stored = np.dstack([np.rint(image * 65535), np.rint(sigma * STORED_SIGMA)]).astype(np.uint16)
-        with paths.whole(path) as file:
+        with storage.whole(path) as file:
             np.save(file, stored)
         return stored

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lib import optics, paths
+from lib import optics, storage
 from lib.one_pass import degrade, network, scenes, weights
 
 CHECKPOINT_SECONDS = 240
@@ -233,7 +233,7 @@ class Training:
         weights.save(self.model, self.run / "one_pass.npz", [average.numpy() for average in self.average])
         groups = {"model": self.model.variables, "optimizer": self.optimizer.variables, "average": self.average}
         arrays = {f"{group}{n:04d}": v.numpy() for group, values in groups.items() for n, v in enumerate(values)}
-        with paths.whole(self.run / "checkpoint.npz") as file:
+        with storage.whole(self.run / "checkpoint.npz") as file:
             np.savez(file, state=np.array(json.dumps(self.state)), **arrays)
 
     def _resume(self):
@@ -280,7 +280,7 @@ def train(run, pool, steps, threads, rate, seed, start):
     tf.config.threading.set_inter_op_parallelism_threads(1)
     cv2.setNumThreads(1)
     run.mkdir(parents=True, exist_ok=True)
-    with paths.alone(run):
+    with storage.alone(run):
         Training(run, pool, Recipe(rate=rate), seed, start).train(steps, lambda row: print(row, flush=True))
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lib import paths
+from lib import storage
 
 
 def save(model, path, values=None):
@@ -19,7 +19,7 @@ def save(model, path, values=None):
     """
     values = [variable.numpy() for variable in model.variables] if values is None else values
     names = [variable.path for variable in model.variables]
-    with paths.whole(path) as file:
+    with storage.whole(path) as file:
         np.savez(file, **{name: np.float16(value) for name, value in zip(names, values, strict=True)})
 
 
