@@ -112,10 +112,10 @@ def to_uint8(image):
     >>> to_uint8(np.array([[0.0, 0.5, 1.0]]))
     array([[  0, 128, 255]], dtype=uint8)
     """
-    return _quantize(image, 8)
+    return quantize(image, 8)
 
 
-def _quantize(image, bits):
+def quantize(image, bits):
     """Round [0, 1] to the full range of an unsigned integer of `bits`."""
     scaled = np.multiply(image, np.float32(_PEAK[bits]), dtype=np.float32)
     np.rint(scaled, out=scaled)

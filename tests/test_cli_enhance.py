@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 from dataclasses import replace
 
 import command_line
@@ -205,7 +206,7 @@ def test_nothing_is_left_where_writing_fails(photo, tmp_path, monkeypatch):
         msg = "disk full"
         raise OSError(msg)
 
-    monkeypatch.setattr(pictures.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     assert run(photo, "-o", tmp_path / "out.png", "--method", "um") == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png"]
 
