@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 import scipy.fft
 
-from lib import images, optics, paths, photos, pictures, storage
+from lib import images, optics, paths, photos, storage
 from lib.one_pass import kernels
+from lib.pictures import read
 
 SIZE = 256
 """Side of a scene, pixels."""
@@ -88,7 +89,7 @@ def load(split):
     """
     pictures = {}
     for name in names(split):
-        levels = images.to_uint8(pictures.read(photos.file(name)).pixels)
+        levels = images.to_uint8(read(photos.file(name)).pixels)
         pictures.setdefault(name.split("/")[0], []).append(levels if levels.ndim == 3 else np.dstack([levels] * 3))
     return pictures
 
