@@ -1,6 +1,7 @@
 """The house: what may import what. The rooms are those of CONTRIBUTING.md, in its order."""
 
 import ast
+import re
 
 import pytest
 
@@ -67,3 +68,39 @@ def test_a_room_uses_only_rooms_before_it(path):
 def test_no_room_is_missing():
     found = {path.relative_to(paths.ROOT / "lib").with_suffix("").parts[0] for path in MODULES}
     assert found - {"__init__", "__main__"} <= set(ROOMS)
+
+
+PROSE = [paths.ROOT / "README.md", *sorted((paths.ROOT / "book").glob("*.md"))]
+
+
+def defined(path):
+    """The names that a module defines or imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+@pytest.fixture(scope="module")
+def known():
+    """What ``lib.room.module.name`` can be, and all its endings: ``module.name``."""
+    found = set()
+    for path in MODULES:
+        parts = path.relative_to(paths.ROOT).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        whole = [".".join(parts), *(".".join((*parts, name)) for name in defined(path))]
+        found |= {name.split(".", start)[-1] for name in whole for start in range(name.count(".") + 1)}
+    return found
+
+
+@pytest.mark.parametrize("path", [*MODULES, *PROSE], ids=lambda path: path.relative_to(paths.ROOT).as_posix())
+def test_what_is_mentioned_exists(path, known):
+    text = path.read_text()
+    rooms = {name.split(".")[0] for name in known if "." in name}
+    mentioned = re.findall(r"\b(lib\.[a-z]\w*(?:\.\w+)*)", re.sub(r"\w+\.lib\.", "other.", text))
+    mentioned += [name for name in re.findall(r"(?<!`)`([a-z]\w*\.\w+)\b[^`]*`", text) if name.split(".")[0] in rooms]
+    files = (".py", ".npy", ".png", ".md", ".keras")
+    assert not [name for name in mentioned if name not in known and not name.endswith(files)]

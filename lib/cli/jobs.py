@@ -29,7 +29,7 @@ def pair(photos, output, suffix=None, endings=None):
     suffix : str, optional
         Ending of an output that is not named in full; by default the photo's own.
     endings : collection of str, optional
-        What counts as an ending of an output file; by default those that `images.write` knows.
+        What counts as an ending of an output file; by default those that `pictures.write` knows.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def run(jobs, work):
 
 
 def make_folder(target):
-    """Make the folder of an output; where a file is in the way, `images.write` says so."""
+    """Make the folder of an output; where a file is in the way, `pictures.write` says so."""
     with contextlib.suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
 

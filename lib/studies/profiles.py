@@ -89,7 +89,7 @@ def build(folder, profile, reading, split="photo", seed=0, only=dataset.SPLITS, 
     profile : {"quick", "local", "full"}
     reading : patches.Reading
     split, seed, only, train_stride
-        As in `patches.build`.
+        As in `dataset.build`.
 
     Returns
     -------

@@ -208,7 +208,7 @@ def card(name, record):
     name : str
         Of the shipped weights.
     record : dict
-        Of the training, as `training.run_profile` writes it.
+        Of the training, as `trainings.run_profile` writes it.
 
     Returns
     -------

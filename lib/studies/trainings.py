@@ -22,7 +22,7 @@ def run_profile(
     run : path
         Folder that gets ``data/`` (the patches), ``weights.keras``, ``record.json`` and ``card.md``.
     split, seed
-        As in `patches.build`.
+        As in `dataset.build`.
     samples : int, optional
         Samples seen in all, instead of what `recipe_for` says.
     progress : callable, optional

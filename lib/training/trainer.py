@@ -116,7 +116,7 @@ def train(network, data, run, recipe, seed=0, progress=None, strategy=None):
     network : str
         A key of `classifiers.NETWORKS`.
     data : path
-        Folder made by `patches.build`.
+        Folder made by `dataset.build`.
     run : path
         Folder for checkpoints and results; where it holds a checkpoint, training goes on from there.
     recipe : Recipe
