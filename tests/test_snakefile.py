@@ -60,7 +60,7 @@ def test_full_trains_all_networks_of_table_2_and_measures_all(full):
     assert {f"data/results/full/train_{name}.json" for name in trained} <= made
     # Whatever has a record in the repository has a place in the graph: a command, or the chapter that writes it.
     for path in (paths.RESULTS / "local").glob("*.json"):
-        name = path.name.replace("spectrum_net-best", "spectrum_net-lens").replace("-512000", "")
+        name = path.name.replace("-512000", "")
         assert f"data/results/full/{name}" in made or name == "fusion_metrics.json", name
 
 

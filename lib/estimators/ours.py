@@ -13,7 +13,7 @@ from lib.matting import interpolate, upsample
 
 # What needs TensorFlow is imported where it is used.
 
-NETWORK = "spectrum_net-best"
+NETWORK = "spectrum_net-lens"
 """The network that is taken by default."""
 TEXTURE = 4.0
 """Mean squared gradient, in gray levels of 0 to 255, of a window whose answer is fully believed."""

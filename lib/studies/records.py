@@ -241,7 +241,7 @@ test patches were blurred:
 {rows}
 
 **Limits.** Trained on sharp, textured patches: on flat regions the answer is a guess. `paper` learns the signature
-of a cut-off kernel that no lens has; use `lens` or `best` for photos. Real defocus is closer to a disk
+of a cut-off kernel that no lens has; use `lens` for photos. Real defocus is closer to a disk
 than to a Gaussian.
 
 **Photos held out for test** ({len(data["photos_of"]["test"])}): {held_out}
