@@ -11,7 +11,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from lib import blur_map, classifiers, enhancement, images, photos, pictures, refinement
-from lib.cli.enhance import OPTIONS
+from lib.cli.enhance import enhance_command, options_of
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +212,9 @@ def test_nothing_is_left_where_writing_fails(photo, tmp_path, monkeypatch):
 
 
 def test_options_are_the_parameters_of_the_functions():
+    offered = {option.name for option in enhance_command.params}
     for method, function in enhancement.METHODS.items():
         taken = set(inspect.signature(function).parameters) - {"image", "sigma_map", "curve"}
         curve = vars(enhancement.FIGURE_11).keys() if method == "adaptive" else set()
-        assert OPTIONS[method] == taken | curve
+        assert options_of(method) == taken | curve
+        assert options_of(method) <= offered

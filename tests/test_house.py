@@ -10,6 +10,7 @@ from lib import paths
 ROOMS = (
     "paths",
     "storage",
+    "methods",
     "images",
     "region_fill",
     "pictures",

@@ -1,5 +1,6 @@
 """``python -m lib enhance``."""
 
+import inspect
 from dataclasses import replace
 
 import click
@@ -11,13 +12,6 @@ from lib.cli.options import map_options, output_option, photos_argument, refuse_
 from lib.pictures import edited
 
 CURVE = ("alpha1", "beta1", "alpha2", "beta2")
-OPTIONS = {
-    "adaptive": {"strength", "color", "sigma", *CURVE},
-    "um": {"strength", "color", "sigma"},
-    "gum": {"strength", "color", "contrast"},
-    "cas": {"strength", "color", "diagonals", "linear"},
-}
-"""The options that mean something to each method."""
 
 
 @click.command("enhance")
@@ -25,7 +19,7 @@ OPTIONS = {
 @output_option
 @click.option(
     "--method",
-    type=click.Choice(list(OPTIONS)),
+    type=click.Choice(tuple(enhancement.METHODS)),
     default="adaptive",
     show_default=True,
     help="By the defocus map, or unsharp masking, generalized unsharp masking, contrast adaptive sharpening.",
@@ -54,7 +48,7 @@ def enhance_command(photos, output, method, defocus, **options):
 
     def work(photo, target):
         def edit(pixels):
-            sigma_map = defocus(pixels, photo.name) if method == "adaptive" else None
+            sigma_map = defocus(pixels, photo.name) if method in enhancement.METHODS.taking("sigma_map") else None
             return enhancement.enhance(pixels, method, sigma_map, **options)
 
         sharpened = edited(pictures.read(photo), edit)
@@ -64,9 +58,15 @@ def enhance_command(photos, output, method, defocus, **options):
     run(pair(photos, output), work)
 
 
+def options_of(method):
+    """The options that mean something to a method: the parameters of its function, and of its curve if it has one."""
+    taken = set(inspect.signature(enhancement.METHODS[method]).parameters) - {"image", "sigma_map"}
+    return taken - {"curve"} | {"strength", *CURVE} if "curve" in taken else taken
+
+
 def _method_options(method, given):
     """The arguments of the method's function; refuses what it does not take before a photo is read."""
-    refuse_others(given, OPTIONS[method], f"--method {method}")
+    refuse_others(given, options_of(method), f"--method {method}")
     if method == "adaptive":
         curve = {name: given.pop(name) for name in ("strength", *CURVE) if name in given}
         given["curve"] = replace(enhancement.FIGURE_11, **curve)

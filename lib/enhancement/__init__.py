@@ -4,9 +4,10 @@ from lib.enhancement.adaptive import FIGURE_10, FIGURE_11, GainCurve, adaptive, 
 from lib.enhancement.cas import cas
 from lib.enhancement.gum import gum
 from lib.enhancement.unsharp_mask import unsharp_mask
+from lib.methods import Methods
 
-METHODS = {"adaptive": adaptive, "um": unsharp_mask, "gum": gum, "cas": cas}
-"""The methods by the names that the command line and the tables use. Only `adaptive` takes a defocus map."""
+METHODS = Methods(__name__, first=("adaptive", "um", "gum", "cas"))
+"""The methods by the names that the command line and the tables use: the ``METHODS`` of each file of this package."""
 
 __all__ = [
     "FIGURE_10",
@@ -29,9 +30,10 @@ def enhance(image, method="adaptive", sigma_map=None, **options):
     ----------
     image : (H, W[, 3]) float32 ndarray
         In [0, 1].
-    method : {"adaptive", "um", "gum", "cas"}
+    method : str
+        A key of `METHODS`.
     sigma_map : (H, W) ndarray, optional
-        Defocus map, sigma in pixels; needed by "adaptive", ignored by the others.
+        Defocus map, sigma in pixels; needed by methods that take one, "adaptive" here, ignored by the others.
     **options
         Parameters of the method's function.
 
@@ -51,12 +53,10 @@ def enhance(image, method="adaptive", sigma_map=None, **options):
     >>> enhance(np.full((4, 5), 0.5), "cas", strength=0.2).shape
     (4, 5)
     """
-    if method not in METHODS:
-        msg = f"Expected method to be one of {tuple(METHODS)}, got {method!r}."
-        raise ValueError(msg)
-    if method != "adaptive":
-        return METHODS[method](image, **options)
+    sharpen = METHODS.choose(method)
+    if method not in METHODS.taking("sigma_map"):
+        return sharpen(image, **options)
     if sigma_map is None:
-        msg = "Expected a sigma_map for the method 'adaptive', got none: estimate it by lib.blur_map."
+        msg = f"Expected a sigma_map for the method {method!r}, got none: estimate it by lib.blur_map."
         raise ValueError(msg)
-    return adaptive(image, sigma_map, **options)
+    return sharpen(image, sigma_map, **options)

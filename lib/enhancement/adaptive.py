@@ -121,3 +121,6 @@ def adaptive(image, sigma_map, curve=FIGURE_11, sigma=3.0, color="luminance"):
         msg = f"Expected a defocus map of the image's shape {np.shape(image)[:2]}, got {np.shape(sigma_map)}."
         raise ValueError(msg)
     return unsharp_mask(image, gain(sigma_map, curve), sigma, color)
+
+
+METHODS = {"adaptive": adaptive}

@@ -105,3 +105,6 @@ def filter_plane(plane, weight):
     """The normalised filter: four neighbors of the given weight, the pixel of weight 1. May leave [0, 1]."""
     neighbors = cv2.filter2D(plane, -1, _NEIGHBORS, borderType=cv2.BORDER_REPLICATE)
     return (neighbors * weight + plane) / (1 + 4 * weight)
+
+
+METHODS = {"cas": cas}

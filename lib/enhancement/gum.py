@@ -142,3 +142,6 @@ def enhance_contrast(base, clip_limit):
     if clip_limit == 0 or min(tiles) == 0 or base.min() == base.max():
         return base
     return clahe(base, clip_limit, tiles)
+
+
+METHODS = {"gum": gum}

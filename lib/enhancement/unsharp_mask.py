@@ -63,3 +63,6 @@ def _check_strength(strength, shape):
         msg = "Expected strength to be finite and not negative, got other values: 0 leaves a photo as it is."
         raise ValueError(msg)
     return strength
+
+
+METHODS = {"um": unsharp_mask}

@@ -4,6 +4,7 @@ The five fusion metrics take two sources and their fusion as 8 bit pictures, gra
 the digits of the paper's Table 3. For PSNR and SSIM see `skimage.metrics`.
 """
 
+from lib.methods import Methods
 from lib.metrics.map_errors import map_errors
 from lib.metrics.qcb import qcb
 from lib.metrics.qfmi import qfmi
@@ -11,10 +12,12 @@ from lib.metrics.qg import qg
 from lib.metrics.qp import qp
 from lib.metrics.qy import qy
 
-__all__ = ["FUSION_METRICS", "fusion_metrics", "map_errors", "qcb", "qfmi", "qg", "qp", "qy"]
+__all__ = ["FUSION_METRICS", "METRICS", "fusion_metrics", "map_errors", "qcb", "qfmi", "qg", "qp", "qy"]
 
 FUSION_METRICS = {"QG": qg, "QP": qp, "QY": qy, "QCB": qcb, "QFMI": qfmi}
 """The columns of Table 3."""
+METRICS = Methods(__name__, first=FUSION_METRICS)
+"""All scores of two sources and their fusion: the ``METHODS`` of each file of this package."""
 
 
 def fusion_metrics(a, b, fused, flat="paper"):

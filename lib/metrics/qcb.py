@@ -101,3 +101,6 @@ def _gaussian(picture, sigma):
     i = np.arange(SIDE) - SIDE // 2
     profile = np.exp(-(i**2) / (2 * sigma**2)) / (np.sqrt(2 * np.pi) * sigma)
     return cv2.sepFilter2D(picture, -1, profile, profile, borderType=cv2.BORDER_CONSTANT)
+
+
+METHODS = {"QCB": qcb}

@@ -138,3 +138,6 @@ def _deviation(p):
 def _entropy(p):
     """In bits, over axis 0; what is less than 0 by rounding counts with its size."""
     return -(p * np.log2(np.abs(p) + TINY)).sum(axis=0)
+
+
+METHODS = {"QFMI": qfmi}

@@ -115,3 +115,6 @@ def _edges(gray):
     strength = np.hypot(x, y)
     # atan, not atan2: an edge and its negative have the same direction.
     return np.where(strength == 0, SMALL, strength), np.arctan(y / np.where(x == 0, SMALL, x))
+
+
+METHODS = {"QG": qg}

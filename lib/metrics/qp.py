@@ -193,3 +193,6 @@ def _local(x):
     """Mean in a Gaussian window; zeros around the image."""
     profile = cv2.getGaussianKernel(*WINDOW)
     return cv2.sepFilter2D(x, -1, profile, profile, borderType=cv2.BORDER_CONSTANT)
+
+
+METHODS = {"QP": qp}

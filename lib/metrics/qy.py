@@ -123,3 +123,6 @@ def _kernel():
     i = np.arange(WINDOW) - WINDOW // 2
     kernel = np.exp(-(i**2 + i[:, None] ** 2) / (2 * SIGMA**2))
     return kernel / kernel.cumsum()[-1]  # added up in this order, its sum is 1 to the last bit
+
+
+METHODS = {"QY": qy}

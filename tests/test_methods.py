@@ -1,0 +1,45 @@
+"""Methods join by one file."""
+
+import numpy as np
+import pytest
+
+from lib import enhancement, metrics
+
+PHOTO = np.full((6, 8), 0.25, np.float32)
+
+
+@pytest.fixture
+def join(tmp_path, monkeypatch):
+    """Put one more file into a package."""
+
+    def join(package, text):
+        (tmp_path / f"{tmp_path.name}.py").write_text(text)  # a name of its own: modules are imported once
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+
+    return join
+
+
+def test_a_file_is_all_that_a_sharpener_takes(join):
+    assert list(enhancement.METHODS) == ["adaptive", "um", "gum", "cas"]
+    join(enhancement, "def twice(image, times=2):\n    return image * times\n\n\nMETHODS = {'twice': twice}\n")
+    assert list(enhancement.METHODS) == ["adaptive", "um", "gum", "cas", "twice"]
+    np.testing.assert_array_equal(enhancement.enhance(PHOTO, "twice", times=3), 3 * PHOTO)
+
+
+def test_one_that_takes_a_map_needs_it(join):
+    join(enhancement, "def by_map(image, sigma_map):\n    return image * sigma_map\n\n\nMETHODS = {'by_map': by_map}\n")
+    np.testing.assert_array_equal(enhancement.enhance(PHOTO, "by_map", 2 * PHOTO), 2 * PHOTO**2)
+    with pytest.raises(ValueError, match=r"sigma_map.*'by_map'"):
+        enhancement.enhance(PHOTO, "by_map")
+
+
+def test_a_file_is_all_that_a_metric_takes(join):
+    assert list(metrics.METRICS) == list(metrics.FUSION_METRICS)
+    join(metrics, "METHODS = {'same': lambda a, b, fused: float((a == fused).all() and (b == fused).all())}\n")
+    assert metrics.METRICS["same"](PHOTO, PHOTO, PHOTO) == 1
+    assert metrics.METRICS["same"](PHOTO, PHOTO, PHOTO + 1) == 0
+
+
+def test_unknown_names_are_told_the_known():
+    with pytest.raises(ValueError, match=r"'blur'.*adaptive, um, gum, cas"):
+        enhancement.METHODS.choose("blur")
