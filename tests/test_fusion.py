@@ -37,7 +37,7 @@ def scene():
 
 
 def options(method, maps):
-    return {"blur_maps": maps} if method in fusion.WITH_MAPS else {}
+    return {"blur_maps": maps} if method in fusion.METHODS.taking("blur_maps") else {}
 
 
 # Against the authors' programs
@@ -245,7 +245,7 @@ def test_a_method_holds_one_frame_at_a_time(scene):
     assert Lazy.most <= 3
 
 
-@pytest.mark.parametrize("method", PUBLISHED + fusion.WITH_MAPS)
+@pytest.mark.parametrize("method", PUBLISHED + fusion.METHODS.taking("blur_maps"))
 @pytest.mark.parametrize(
     ("frames", "message"),
     [
@@ -260,7 +260,7 @@ def test_a_stack_that_is_none_is_refused(method, frames, message):
         fusion.fuse(frames, method, **maps)
 
 
-@pytest.mark.parametrize("method", fusion.WITH_MAPS)
+@pytest.mark.parametrize("method", fusion.METHODS.taking("blur_maps"))
 def test_maps_that_do_not_fit_are_refused(method):
     frames = [np.zeros((40, 50), np.float32)] * 2
     with pytest.raises(ValueError, match="for each of 2 frames"):

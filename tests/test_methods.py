@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib import enhancement, metrics
+from lib import enhancement, fusion, metrics
 
 PHOTO = np.full((6, 8), 0.25, np.float32)
 
@@ -31,6 +31,12 @@ def test_one_that_takes_a_map_needs_it(join):
     np.testing.assert_array_equal(enhancement.enhance(PHOTO, "by_map", 2 * PHOTO), 2 * PHOTO**2)
     with pytest.raises(ValueError, match=r"sigma_map.*'by_map'"):
         enhancement.enhance(PHOTO, "by_map")
+
+
+def test_a_file_is_all_that_a_fusion_method_takes(join):
+    join(fusion, "def first(stack, blur_maps=None):\n    return stack[0]\n\n\nMETHODS = {'first': first}\n")
+    assert fusion.fuse([PHOTO, 2 * PHOTO], "first") is PHOTO
+    assert fusion.METHODS.taking("blur_maps") == ("defocus", "paper", "first")
 
 
 def test_a_file_is_all_that_a_metric_takes(join):

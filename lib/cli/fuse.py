@@ -50,7 +50,7 @@ def fuse_command(frames, output, method, aligned, no_map, step, network):
     stack = stack_files.Stack(frames, aligned)
     with tempfile.TemporaryDirectory(prefix="fuse-") as folder:
         options = {}
-        if method in fusion.WITH_MAPS and not no_map:
+        if method in fusion.METHODS.taking("blur_maps") and not no_map:
             options["blur_maps"] = stack_files.Maps(
                 stack, Path(folder), method, STEPS[method] if step is None else step, network
             )

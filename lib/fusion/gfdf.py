@@ -87,3 +87,6 @@ def decide(stack, radius=5, epsilon=0.3, window=7, smallest=0.01):
 def weight(chosen, guide, radius=5, epsilon=0.3):
     """Weight of a frame: the mask of its pixels, filtered. Not clipped; the weights of all frames add up to 1."""
     return guided_filter(np.float64(chosen), guide, radius, epsilon, border="shrink")
+
+
+METHODS = {"gfdf": fuse}

@@ -118,3 +118,6 @@ def _weight(chosen, gray, radius, epsilon, quantized):
     if quantized:
         weight = np.floor(255 * np.clip(weight, 0, 1) + 0.5) / 255
     return weight + (_TINY if quantized else 0)
+
+
+METHODS = {"gff": fuse, "gff-table3": fuse_table3}

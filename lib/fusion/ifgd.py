@@ -273,3 +273,6 @@ def equalize(image):
     True
     """
     return clahe(_round(255 * image) / 255, CLIP_LIMIT)
+
+
+METHODS = {"ifgd": fuse}

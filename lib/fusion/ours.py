@@ -158,3 +158,6 @@ def _evidence(blur_map, frame, temperature):
 
 def _blur(image, sigma):
     return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) if sigma else image
+
+
+METHODS = {"defocus": fuse}

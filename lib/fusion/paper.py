@@ -95,3 +95,6 @@ def _weighted(stack, blur_maps, radius, epsilon, delta):
         check_shape(decision, frame)
         weight = guided_filter(np.float64(decision), luma(frame), radius, epsilon)
         yield frame, np.maximum(weight, 0) + delta
+
+
+METHODS = {"paper": fuse}
