@@ -1,0 +1,118 @@
+/* The book's one-pass network, run by ONNX Runtime: a photo's sigma and its interval, in pixels. */
+
+const RUNTIMES = {
+  wasm: { module: "ort.wasm.bundle.min.mjs", code: "ort-wasm-simd-threaded.wasm.gz" },
+  webgpu: { module: "ort.jspi.bundle.min.mjs", code: "ort-wasm-simd-threaded.jspi.wasm.gz" },
+};
+const RUNTIME = new URL("../onnxruntime-web/", import.meta.url);
+const NETWORK = new URL("one_pass.onnx", import.meta.url);
+const MULTIPLE = 32; // of the sides of what the network takes
+const WARM_UP = 256; // pixels square
+
+/**
+ * Load runtime and network.
+ *
+ * @param {string} [wish] "wasm" or "webgpu"; by default the graphics processor where the browser offers one.
+ * @param {(share: number) => void} progress Called with 0 to 1.
+ */
+export async function load(wish, progress) {
+  const provider = wish ?? ((await hasGpu()) ? "webgpu" : "wasm");
+  try {
+    return await start(provider, progress);
+  } catch (error) {
+    if (wish || provider === "wasm") throw error;
+    return start("wasm", progress); // a driver that promises more than it does
+  }
+}
+
+/** WebGPU in hardware, and what the runtime needs to wait for it. */
+async function hasGpu() {
+  if (!("gpu" in navigator) || !("Suspending" in WebAssembly)) return false;
+  const adapter = await navigator.gpu.requestAdapter().catch(() => null);
+  return Boolean(adapter) && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
+}
+
+async function start(provider, progress) {
+  const runtime = RUNTIMES[provider];
+  const shares = [0, 0];
+  const note = (part) => (share) => progress(((shares[part] = share), 0.75 * shares[0] + 0.25 * shares[1]));
+  const [ort, code, network] = await Promise.all([
+    import(new URL(runtime.module, RUNTIME)),
+    fetchAll(new URL(runtime.code, RUNTIME), note(0)).then(unzip),
+    fetchAll(NETWORK, note(1)),
+  ]);
+  ort.env.wasm.wasmBinary = code;
+  ort.env.wasm.numThreads = 1; // more need headers that a static host does not send
+  const session = await ort.InferenceSession.create(network, { executionProviders: [provider] });
+  const loaded = { provider, session, ort };
+  const warm = await estimate(loaded, new Uint8ClampedArray(4 * WARM_UP ** 2).fill(128), WARM_UP, WARM_UP);
+  if (!warm.sigma.every(Number.isFinite)) throw Error(`${provider} does not compute what it should`);
+  return loaded;
+}
+
+async function fetchAll(address, progress) {
+  const response = await fetch(address);
+  if (!response.ok) throw Error(`${address} answers ${response.status}`);
+  const total = Number(response.headers.get("Content-Length")) || Infinity;
+  const parts = [];
+  let received = 0;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return new Uint8Array(await new Blob(parts).arrayBuffer());
+    parts.push(value);
+    progress(Math.min((received += value.length) / total, 1));
+  }
+}
+
+/** What gzip has packed; some hosts have unpacked it already. */
+async function unzip(bytes) {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(unpacked).arrayBuffer());
+}
+
+/**
+ * Sigma, in pixels, of each pixel, and the interval that it lies in with a probability of 80 %.
+ *
+ * @param {object} network As `load` gives it.
+ * @param {Uint8ClampedArray} rgba
+ * @param {number} width
+ * @param {number} height
+ * @returns {Promise<{sigma: Float32Array, low: Float32Array, high: Float32Array}>}
+ */
+export async function estimate({ session, ort }, rgba, width, height) {
+  const [W, H] = [width, height].map((length) => Math.ceil(length / MULTIPLE) * MULTIPLE);
+  const photo = new ort.Tensor("float32", pad(rgba, width, height, W, H), [1, H, W, 3]);
+  const { sigma: answer } = await session.run({ photo });
+  const values = await answer.getData();
+  const maps = { sigma: [], low: [], high: [] };
+  Object.keys(maps).forEach((name, channel) => {
+    const map = (maps[name] = new Float32Array(width * height));
+    for (let y = 0, i = 0; y < height; y++) {
+      for (let x = 0, j = 3 * W * y + channel; x < width; x++, i++, j += 3) map[i] = values[j];
+    }
+  });
+  answer.dispose();
+  photo.dispose();
+  return maps;
+}
+
+/** RGB in [0, 1], continued to the right and below by its mirror image. */
+function pad(rgba, width, height, W, H) {
+  const out = new Float32Array(3 * W * H);
+  const columns = Int32Array.from({ length: W }, (_, x) => 4 * mirrored(x, width));
+  for (let y = 0, i = 0; y < H; y++) {
+    const row = 4 * width * mirrored(y, height);
+    for (const column of columns) {
+      for (let c = 0; c < 3; c++) out[i++] = rgba[row + column + c] / 255;
+    }
+  }
+  return out;
+}
+
+/** The index within `length` of a place on or beyond its end; the last pixel is not repeated. */
+function mirrored(place, length) {
+  if (length === 1) return 0;
+  const within = place % (2 * length - 2);
+  return Math.min(within, 2 * length - 2 - within);
+}

@@ -1,0 +1,49 @@
+/* What takes time, beside the page: the network, and the pictures that follow the sliders. */
+
+import { mask } from "./colors.mjs";
+import * as lens from "./lens.mjs";
+import { estimate, load } from "./network.mjs";
+import * as sharpening from "./sharpen.mjs";
+
+let network; // a promise; loaded on first use
+let photo, sigma; // what is worked on
+let ready = {}; // made of it, as far as it was needed
+
+const tasks = {
+  /** The map of a photo. */
+  async map({ pixels, backend }, progress) {
+    network ??= load(backend, progress);
+    network.catch(() => (network = undefined)); // the next try loads anew
+    const loaded = await network;
+    progress(1);
+    const begin = performance.now();
+    const maps = await estimate(loaded, pixels.data, pixels.width, pixels.height);
+    return { maps, provider: loaded.provider, seconds: (performance.now() - begin) / 1000 };
+  },
+
+  /** Keep a photo and its map, and prepare what the sliders need. */
+  keep(given) {
+    ({ photo, sigma } = given);
+    ready = { lens: lens.reduce(photo, sigma, given.quality), sharpen: sharpening.prepare(photo) };
+    for (const mode of Object.keys(pictures)) pictures[mode](given.settings[mode]); // compiles what is used soon
+    return {};
+  },
+
+  /** The picture for the sliders. */
+  picture: ({ mode, settings }) => ({ picture: pictures[mode](settings) }),
+};
+
+const pictures = {
+  lens: (settings) => lens.render(ready.lens, settings),
+  sharpen: (settings) => sharpening.sharpen(photo, ready.sharpen, sigma, settings),
+  mask: ({ most }) => mask(photo, sigma, most),
+};
+
+addEventListener("message", async ({ data: { id, task, ...given } }) => {
+  try {
+    const answer = await tasks[task](given, (share) => postMessage({ id, progress: share }));
+    postMessage({ id, answer });
+  } catch (error) {
+    postMessage({ id, error: error.message });
+  }
+});
