@@ -67,15 +67,40 @@ SETS = {
         "academic research",
         "Agustsson and Timofte, CVPR Workshops 2017",
     ),
+    "focus_stack_pcb": PhotoSet(
+        "a stack of 7 macro photos of a circuit board, focused by hand, 2048x1536, JPEG",
+        "MIT",
+        "Aimonen, github.com/PetteriAimonen/focus-stack",
+    ),
+    "gb82": PhotoSet(
+        "6 camera photos, four of them with a shallow depth of field, 576x576, PNG",
+        "CC0",
+        "Rosato, github.com/gianni-rosato/gb82-image-set",
+    ),
     "lytro": PhotoSet(
         "20 pairs and 4 triples with different focus, 520x520, JPEG",
         "research, with citation",
         "Nejati, Samavi and Shirani, Information Fusion 2015",
     ),
+    "middlebury2006": PhotoSet(
+        "10 stereo scenes with disparity, about 430x370, PNG",
+        "research, with citation",
+        "Scharstein and Pal, CVPR 2007; Hirschmüller and Scharstein, CVPR 2007",
+    ),
     "middlebury_third": PhotoSet(
         "8 stereo scenes with disparity, about 460x370, PNG",
         "research, with citation",
         "Scharstein and Szeliski, CVPR 2003; Scharstein and Pal, CVPR 2007",
+    ),
+    "nyu_pairs": PhotoSet(
+        "30 pairs with different focus, composed from photos of rooms by masks, with these photos, JPEG",
+        "MIT",
+        "photos: Silberman et al., ECCV 2012; pairs: github.com/lmn-ning/ImageFusion",
+    ),
+    "pixel4": PhotoSet(
+        "6 scenes of a Pixel 4: both halves of its photos, all in focus, and the blur that was measured, PNG",
+        "none stated",
+        "Xin et al., ICCV 2021",
     ),
     "table3": PhotoSet(
         "the fusion pairs 'flower' and 'book' of the paper's Table 3",

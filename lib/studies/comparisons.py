@@ -113,10 +113,10 @@ def judge_masks(names, folder=None, progress=None):
     list of dict
         One for each photo and estimator: ``photo``, ``method`` and the numbers of `mask_scores`.
     """
-    pictures = {path.stem: path for path in photos.files("cuhk") if path.parent.name == "images"}
+    originals = {path.stem: path for path in photos.files("cuhk") if path.parent.name == "images"}
     truths = {path.stem: path for path in photos.files("cuhk") if path.parent.name == "masks"}
     rows = []
-    for stem, path in pictures.items():
+    for stem, path in originals.items():
         image = pictures.read(path).pixels
         blurred = images.to_gray(pictures.read(truths[stem]).pixels) > 0.5
         for name in names:
