@@ -7,8 +7,6 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 # On a machine with an NVIDIA GPU: make .venv LOCK=requirements-gpu.txt
 LOCK ?= requirements.txt
 
-# The book's cells and the tests run in other folders than this one and import `lib` all the same.
-export PYTHONPATH := $(CURDIR)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 UV ?= uv
@@ -71,9 +69,14 @@ clean:  ## Remove the built book and the caches; .venv stays
 	rm -rf _build .pytest_cache .ruff_cache
 	find book lib tests -name __pycache__ -prune -exec rm -rf {} +
 
-.venv: .venv/.installed  ## Make the environment from the locked requirements.txt
+.venv: .venv/.installed  ## Make the environment from the locked requirements.txt, with `defocus` in it
 
-.venv/.installed: $(LOCK)
+# The book's cells run in other folders than this one and import `lib` all the same: it is installed, and read from here.
+.venv/.installed: .venv/.locked pyproject.toml
+	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.locked: $(LOCK)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was not found. Install one, or name it: make book PYTHON=/path/to/python" >&2; exit 1; }
 	@test ! -L .venv || { echo ".venv is a link, and making it anew would empty what it points to: remove the link first." >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv

@@ -18,7 +18,6 @@ import shlex
 import sys
 from pathlib import Path
 
-sys.path.insert(0, workflow.basedir)
 from lib.studies import chapters, records
 
 

@@ -25,9 +25,7 @@ SETUP = """\
 # a restart of the session, restart, and run this cell again.
 ![ -d /content/{folder} ] || git clone --quiet --depth 1 --branch {branch} https://github.com/{name} /content/{folder}
 %pip install --quiet --no-deps --require-hashes --requirement {raw}/requirements.txt
-%cd -q /content/{folder}/book
-import sys
-sys.path.insert(0, "/content/{folder}")
+%cd -q /content/{folder}
 """
 
 

@@ -168,7 +168,7 @@ def _running_mean(answers, length, step, size):
 
 
 def read_map(path, shape):
-    """Read a defocus map that ``python -m lib map`` wrote.
+    """Read a defocus map that ``defocus map`` wrote.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def read_map(path, shape):
     try:
         sigma = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        msg = f"Cannot read the map {path} ({type(error).__name__}): expected the .npy file of `python -m lib map`."
+        msg = f"Cannot read the map {path} ({type(error).__name__}): expected the .npy file of `defocus map`."
         raise pictures.ImageError(msg) from error
     if not isinstance(sigma, np.ndarray) or sigma.dtype.kind not in "fiu" or sigma.shape != tuple(shape):
         found = getattr(sigma, "shape", "several arrays"), getattr(sigma, "dtype", "")

@@ -16,6 +16,23 @@ from lib.cli import jobs
 
 ROOT = Path(__file__).resolve().parent.parent
 LENS = "mobilenet_v2-lens"
+INSTALLED = Path(sys.executable).with_name("defocus")
+
+
+@pytest.mark.skipif(not INSTALLED.exists(), reason="the project is not installed: make .venv")
+def test_the_installed_command_works_where_another_lib_lies(photo, tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "__init__.py").write_text("raise RuntimeError")
+    words = [INSTALLED, "map", photo.name, "-o", "map", "--step", "32", "--engine", "onnx"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "map.npy").exists()
+
+
+@pytest.mark.parametrize("command", [["-m", "lib"], ["-c", "from lib import cli; cli.main()"]])
+def test_the_command_goes_by_its_name(command):
+    done = subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.startswith("Usage: defocus ")
 
 
 def outputs(folder, photo):

@@ -1,4 +1,4 @@
-"""``python -m lib blur`` as its user meets it."""
+"""``defocus blur`` as its user meets it."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""``python -m lib compare`` as its user meets it."""
+"""``defocus compare`` as its user meets it."""
 
 import csv
 import functools

@@ -1,4 +1,4 @@
-"""`python -m lib enhance`: what it writes, what it keeps of a file, and what it refuses."""
+"""`defocus enhance`: what it writes, what it keeps of a file, and what it refuses."""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""``python -m lib fuse`` as its user meets it."""
+"""``defocus fuse`` as its user meets it."""
 
 import functools
 

@@ -1,6 +1,7 @@
 """The recorded notebooks: they show what the chapters do now, in text, and nbval tells when they no longer do."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -17,7 +18,6 @@ CHAPTER = (
 import sys
 import matplotlib.pyplot as plt
 from IPython.display import HTML
-from lib import optics
 _ = plt.plot([0, 1])
 ```
 
@@ -45,6 +45,7 @@ def nbval(folder, *files):
         capture_output=True,
         text=True,
         cwd=paths.ROOT,
+        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},  # of this tree, wherever the installed `lib` lies
     )
     return done.returncode, done.stdout
 

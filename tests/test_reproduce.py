@@ -54,8 +54,7 @@ def test_the_books_own_chapters_take_profile_and_seed():
         assert {"profile", "seed"} <= set(chapters.papermill.inspect_notebook(notebook)), name
 
 
-def test_figures_and_tables_are_collected_with_their_provenance(book, tmp_path, monkeypatch):
-    monkeypatch.delenv("PYTHONPATH", raising=False)
+def test_figures_and_tables_are_collected_with_their_provenance(book, tmp_path):
     out = tmp_path / "out"
     done = chapters.reproduce(["shows"], out, {"profile": "local", "seed": 3}, book)
     record = done["shows"]

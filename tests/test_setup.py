@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -80,10 +81,20 @@ def test_conda_installs_the_lock_on_a_supported_python():
     assert "python=3.11" in dependencies
 
 
+def test_the_project_is_installed_and_nothing_sets_an_import_path():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["scripts"] == {"defocus": "lib.cli:main"}
+    assert "pip install --no-deps --no-build-isolation --editable ." in (ROOT / ".binder/postBuild").read_text()
+    places = [ROOT / name for name in ("Makefile", "Snakefile", "pyproject.toml", ".binder/postBuild")]
+    places += [path for folder in ("lib", "book") for path in (ROOT / folder).rglob("*.py")]
+    assert not [path for path in places if re.search(r"sys\.path|PYTHONPATH|pythonpath|\.pth\b", path.read_text())]
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_installs_the_lock_with_hashes_and_ci_runs_the_tests():
     recipe = subprocess.run(["make", "-n", "-B", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "--require-hashes --requirement requirements.txt" in recipe
+    assert "--no-deps --no-build-isolation --editable ." in recipe
     assert "pytest" in recipe
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
     assert "make test" in (ROOT / ".ci/run").read_text()

@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 
@@ -108,7 +107,7 @@ def test_two_devices_train_like_one(tiny, data, tmp_path):
     trainer.train(tiny, data, tmp_path / "one", RECIPE, seed=5)
     # Devices can be divided in a fresh process only.
     command = [sys.executable, "-c", TWO_DEVICES, str(data), str(tmp_path / "two")]
-    subprocess.run(command, check=True, cwd=paths.ROOT, env=os.environ | {"PYTHONPATH": str(paths.ROOT)})
+    subprocess.run(command, check=True, cwd=paths.ROOT)
     one, two = (json.loads((tmp_path / name / "state.json").read_text())["history"] for name in ("one", "two"))
     for name in ("train_loss", "train_accuracy", "validation_loss"):
         np.testing.assert_allclose([row[name] for row in two], [row[name] for row in one], rtol=1e-3)

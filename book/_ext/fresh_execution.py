@@ -6,13 +6,9 @@ numbers. Here each state of `lib`, `data` and the lock has a cache of its own.
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 from lib.studies import records
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 
 
 def choose_cache(app, config):
@@ -27,7 +23,6 @@ def choose_cache(app, config):
 
 def setup(app):
     """Called by Sphinx; the kernels of the chapters inherit the environment set here."""
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     app.connect("config-inited", choose_cache)
     return {"parallel_read_safe": True}

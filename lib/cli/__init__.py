@@ -1,4 +1,4 @@
-"""The command line, ``python -m lib``: one command a file."""
+"""The command line, ``defocus``: one command a file."""
 
 import os
 import sys
@@ -42,7 +42,7 @@ def main(arguments=None):
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        cli.main(arguments, prog_name="python -m lib", standalone_mode=False)
+        cli.main(arguments, prog_name="defocus", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit("interrupted")
     except click.ClickException as error:

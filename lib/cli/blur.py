@@ -1,4 +1,4 @@
-"""``python -m lib blur``."""
+"""``defocus blur``."""
 
 import click
 import numpy as np

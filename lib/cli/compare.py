@@ -1,4 +1,4 @@
-"""``python -m lib compare``."""
+"""``defocus compare``."""
 
 import csv
 import functools

@@ -1,4 +1,4 @@
-"""``python -m lib enhance``."""
+"""``defocus enhance``."""
 
 import inspect
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""``python -m lib fuse``."""
+"""``defocus fuse``."""
 
 import tempfile
 from pathlib import Path

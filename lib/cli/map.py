@@ -1,4 +1,4 @@
-"""``python -m lib map``."""
+"""``defocus map``."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``python -m lib reproduce``."""
+"""``defocus reproduce``."""
 
 from pathlib import Path
 

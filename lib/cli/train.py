@@ -1,4 +1,4 @@
-"""``python -m lib train``."""
+"""``defocus train``."""
 
 from pathlib import Path
 

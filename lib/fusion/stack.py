@@ -11,7 +11,7 @@ def frames(stack):
     """Iterate over the frames of a stack, each checked, one in memory at a time.
 
     A stack is any sequence whose items are pictures. One that reads its items from files, as that of
-    ``python -m lib fuse``, lets a method go through any number of frames in the memory of a few.
+    ``defocus fuse``, lets a method go through any number of frames in the memory of a few.
 
     Parameters
     ----------

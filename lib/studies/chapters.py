@@ -10,7 +10,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import re
 import time
 from pathlib import Path
@@ -123,15 +122,14 @@ def _run(name, target, parameters, book, key):
         _check_parameters(name, notebook, parameters)
         notebook.cells.insert(0, nbformat.v4.new_code_cell(_BOTH_FORMATS))
         nbformat.write(notebook, partial / NOTEBOOK)
-        let_kernels_import_lib()
         began = time.monotonic()
         try:
+            file = partial / NOTEBOOK
             ran = papermill.execute_notebook(
-                partial / NOTEBOOK, partial / NOTEBOOK, parameters, kernel_name="python3", progress_bar=False, cwd=book
+                file, file, parameters, kernel_name="python3", progress_bar=False, cwd=paths.ROOT
             )
         except papermill.PapermillExecutionError as error:
-            where = partial / NOTEBOOK
-            msg = f"The chapter {name} failed with {error.ename}: {error.evalue} ({where} has the whole run)."
+            msg = f"The chapter {name} failed with {error.ename}: {error.evalue} ({file} has the whole run)."
             raise ReproductionError(msg) from error
         records.write(
             partial / RECORD,
@@ -141,13 +139,6 @@ def _run(name, target, parameters, book, key):
             seed=parameters.get("seed"),
             seconds=time.monotonic() - began,
         )
-
-
-def let_kernels_import_lib():
-    """Have the kernels that this process starts find `lib`, whatever folder they run in."""
-    found = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if str(paths.ROOT) not in found:
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(paths.ROOT), *found]))
 
 
 def _check_parameters(name, notebook, parameters):
@@ -275,7 +266,7 @@ def record(name, folder=FOLDER, book=paths.BOOK):
     name : str
         Of `reproduce.chapters`.
     folder : path
-        Gets ``NAME.ipynb``. The cells run in it, as they do under nbval.
+        Gets ``NAME.ipynb``.
     book : path
         Folder of the chapters.
 
@@ -292,8 +283,7 @@ def record(name, folder=FOLDER, book=paths.BOOK):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     notebook = nbformat.v4.new_notebook(cells=cells(name, book))
-    let_kernels_import_lib()
-    where = {"metadata": {"path": str(folder)}}
+    where = {"metadata": {"path": str(paths.ROOT)}}
     nbclient.NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", resources=where).execute()
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     for cell, bare in zip(notebook.cells, cells(name, book), strict=True):

@@ -1,4 +1,4 @@
-"""Compares ``python -m lib fuse`` with enfuse: ``python -m lib.studies.enfuse [PROFILE FILE]``.
+"""Compares ``defocus fuse`` with enfuse: ``python -m lib.studies.enfuse [PROFILE FILE]``.
 
 Enfuse is a program for panoramas and stacks that is not part of this project; on Debian
 ``apt-get install enfuse`` brings it. Both get the same files, rendered from a scene whose truth is

@@ -11,7 +11,7 @@ from lib.training import evaluation, recipes, trainer
 def run_profile(
     network, profile, reading, run, split="photo", seed=0, samples=None, progress=None, data=None, tests=None
 ):
-    """Build the data set, train, test on every reading and record: what ``python -m lib train`` does.
+    """Build the data set, train, test on every reading and record: what ``defocus train`` does.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ export async function read(file) {
   const { width, height } = await size(file, name);
   if (width * height > MOST_PIXELS) {
     throw Error(`${name} has ${width} × ${height} pixels, more than the ${MOST_PIXELS / 1e6} megapixels that are read
-      here. Make it smaller, or use python -m lib map.`);
+      here. Make it smaller, or use defocus map.`);
   }
   const scale = Math.max(1, Math.sqrt((width * height) / WORKING_PIXELS));
   const [w, h] = [width, height].map((length) => Math.max(1, Math.round(length / scale)));

@@ -1,6 +1,6 @@
 /* Files for other programs: a map as NumPy's float array, and as a 16 bit picture that says its scale. */
 
-/** Sigma in pixels that is white in the picture, as in the files of `python -m lib map`. */
+/** Sigma in pixels that is white in the picture, as in the files of `defocus map`. */
 const PEAK = 19;
 const TEXT = `Description\0Defocus blur: sigma in pixels = value / 65535 * ${PEAK}`;
 
