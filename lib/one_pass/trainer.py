@@ -23,6 +23,8 @@ from lib.one_pass import degrade, network, scenes, weights
 
 CHECKPOINT_SECONDS = 240
 """A killed run loses at most this much work, plus one batch."""
+MEASURE_SECONDS = 720
+"""From one look at the dev photos to the next."""
 DEV_SCENES = 96
 UNIFORM = 0, 1, 2, 3, 5, 8, 10, 15
 """Sigma by which whole dev photos are blurred, pixels."""
@@ -162,7 +164,7 @@ class Training:
 
     def train(self, steps, tell=print):
         """Go on until `steps` are done in all."""
-        saved = began = time.monotonic()
+        saved = measured = began = time.monotonic()
         losses = []
         with ThreadPoolExecutor(1) as other:
             ahead = other.submit(self._batch, self.state["step"])
@@ -174,16 +176,16 @@ class Training:
                 decay = min(self.recipe.average, (1 + step) / (10 + step))
                 losses.append([float(value) for value in self._step(photos, sigma, tf.constant(decay, tf.float32))])
                 self.state["step"] = step + 1
-                now = time.monotonic()
-                if now - saved > CHECKPOINT_SECONDS or step + 1 == steps:
+                now, last = time.monotonic(), step + 1 == steps
+                if now - measured > MEASURE_SECONDS or last:
                     row = {"step": step + 1} | dict(zip(("loss", "train_error"), np.mean(losses, 0), strict=True))
-                    row |= self.measure()
-                    self.state["seconds"] += now - began
-                    row = {name: round(float(value), 4) for name, value in row.items()}
-                    self.state["history"].append(row | {"seconds": round(self.state["seconds"])})
+                    row = {name: round(float(value), 4) for name, value in (row | self.measure()).items()}
+                    self.state["history"].append(row)
+                    tell(json.dumps(row))
+                    losses, measured = [], time.monotonic()
+                if now - saved > CHECKPOINT_SECONDS or last:
+                    self.state["seconds"] += time.monotonic() - began
                     self.save()
-                    tell(json.dumps(self.state["history"][-1]))
-                    losses = []
                     saved = began = time.monotonic()
 
     def _batch(self, step):
