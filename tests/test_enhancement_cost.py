@@ -11,7 +11,8 @@ from lib import enhancement, paths
 PROGRAM = """
 import json, sys, time
 import numpy as np
-from lib import enhancement, records
+from lib import enhancement
+from lib.studies import records
 rng = np.random.default_rng(0)
 photo = rng.random((3000, 4000, 3), np.float32)
 sigma_map = np.linspace(0, 19, photo.shape[0] * photo.shape[1], dtype=np.float32).reshape(photo.shape[:2])
