@@ -1,5 +1,7 @@
 """Writing whole or not at all, one process at a time."""
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -7,10 +9,11 @@ import platform
 import re
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
+import numpy as np
 import psutil
 
 
@@ -18,7 +21,8 @@ import psutil
 def whole(path):
     """A file to write in the place of `path`; it takes that name when the block ends, and vanishes where it fails.
 
-    What a process that was killed left of it vanishes at the next try.
+    So do folders that were made for it. What a process that was killed left of it vanishes at the next try. Where
+    `path` is a link, the file that it leads to is replaced.
 
     Parameters
     ----------
@@ -28,6 +32,11 @@ def whole(path):
     ------
     Path
         In the same folder, which is made, and with the same suffix.
+
+    Raises
+    ------
+    OSError
+        With the name of the folder, where there is no space left.
 
     Examples
     --------
@@ -40,15 +49,52 @@ def whole(path):
     >>> target.read_text()
     'all of it'
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
+    path = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
     file = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
+    with folder_of(path):
+        _remove_leftovers(path)
+        try:
+            yield file
+            os.replace(file, path)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise OSError(error.errno, error.strerror, str(path.parent)) from error
+            raise
+        finally:
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_of(path):
+    """The folder of a file to be, made where it is missing; where the block fails, what was made vanishes.
+
+    Parameters
+    ----------
+    path : path
+
+    Yields
+    ------
+    Path
+    """
+    folder = Path(path).parent
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        yield file
-        os.replace(file, path)
-    finally:
-        file.unlink(missing_ok=True)
+        yield folder
+    except BaseException:
+        with suppress(OSError):  # others may use it by now
+            for each in missing:
+                each.rmdir()
+        raise
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def save_array(file, array):
+    """Save an array as ``.npy``."""
+    with open(file, "w+b") as opened:  # "wb" would let NumPy write by itself, whose errors say less
+        np.save(opened, array)
 
 
 # With a mark of the machine, since other machines may write to the same disk.
@@ -78,6 +124,23 @@ def alone(path):
     name = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()[:16]
     with filelock.FileLock(Path(tempfile.gettempdir()) / f"defocus-{name}.lock"):
         yield
+
+
+@contextmanager
+def alone_in(folder):
+    """As `alone`, by a lock of the folder itself: no file is made, and other users of the machine wait too.
+
+    Parameters
+    ----------
+    folder : path
+        Of a folder that is there.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

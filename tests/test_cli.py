@@ -228,13 +228,19 @@ def test_train_refuses_an_unknown_network(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_process_of_its_own_prints_nothing_but_the_error(photo, tmp_path):
+def test_a_process_of_its_own_prints_what_it_wrote_or_the_error(photo, tmp_path):
     def process(*words):
         command = [sys.executable, "-m", "lib", "map", str(photo), "-o", str(tmp_path / "map"), *words]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
     done = process("--step", "32")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"wrote {tmp_path / 'map.png'}, {tmp_path / 'map.npy'}\n",
+        "",
+    )
+    quiet = process("--step", "32", "--quiet")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     failed = process("--model", "resnet")
     assert failed.returncode == 2
     assert failed.stdout == ""

@@ -103,7 +103,11 @@ def test_a_folder_blurs_what_it_can_and_names_the_rest(crop, sigma, tmp_path, ca
     pictures.write(folder / "a.png", crop)
     pictures.write(folder / "b.jpg", crop)
     pictures.write(folder / "small.png", crop[:40])
-    words = ("--variant", "lens", "--focus", "10,50", "--map", tmp_path / "map.npy")
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    for name in ("a.npy", "b.jpg.npy", "small.npy"):
+        np.save(maps / name, sigma)
+    words = ("--variant", "lens", "--focus", "10,50", "--map", maps)
     assert run(folder, "-o", tmp_path / "out", *words) == 2
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg"]
     lines = capsys.readouterr().err.strip().splitlines()

@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from lib.cli import jobs
 from lib.cli.blur import blur_command
 from lib.cli.compare import compare_command
 from lib.cli.enhance import enhance_command
@@ -48,7 +49,7 @@ def main(arguments=None):
     except click.ClickException as error:
         _fail(error.format_message())
     except (ValueError, OSError) as error:
-        _fail(str(error))
+        _fail(jobs.describe(error))
 
 
 def _fail(message):

@@ -1,12 +1,10 @@
 """``defocus blur``."""
 
 import click
-import numpy as np
-from PIL import ExifTags, Image
 
 from lib import pictures, shallow_focus
-from lib.cli.jobs import make_folder, pair, run
-from lib.cli.options import map_options, output_option, photos_argument, refuse_others
+from lib.cli.jobs import pair, run
+from lib.cli.options import map_options, output_options, photos_argument, refuse_others
 from lib.pictures import edited
 from lib.shallow_focus import weights
 
@@ -36,7 +34,7 @@ positive = click.FloatRange(min=0, min_open=True)
 
 @click.command("blur")
 @photos_argument
-@output_option
+@output_options()
 @click.option(
     "--variant",
     type=click.Choice(list(OPTIONS)),
@@ -51,7 +49,7 @@ positive = click.FloatRange(min=0, min_open=True)
 @click.option("--photo-f-number", type=positive, help="lens: of the photo. [default: from its EXIF, else 8]")
 @click.option("--focus", type=Point(), help="lens: pixel to focus on, from the left and the top.")
 @map_options
-def blur_command(photos, output, variant, defocus, **options):
+def blur_command(photos, output, writing, variant, defocus, **options):
     """Give each PHOTO, or all photos in a folder, a shallow depth of field."""
     options = {name: value for name, value in options.items() if value is not None}
     _check(variant, options)
@@ -65,10 +63,9 @@ def blur_command(photos, output, variant, defocus, **options):
             return shallow_focus.render(pixels, defocus(pixels, photo.name), variant, **settings)
 
         blurred = edited(picture, edit)
-        make_folder(target)
-        pictures.write(target, blurred)
+        writing.save(photo, target, blurred)
 
-    run(pair(photos, output), work)
+    run(pair(photos, output), work, writing)
 
 
 def _check(variant, options):
@@ -89,11 +86,5 @@ def _check_focus(photo, picture, focus):
 
 def _photo_f_number(picture):
     """The f-number that the EXIF tells, as an option; none if it does not."""
-    exif = Image.Exif()
-    if picture.exif:
-        exif.load(picture.exif)
-    try:
-        found = float(exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FNumber, 0))
-    except (TypeError, ValueError, ZeroDivisionError):
-        found = 0
-    return {"photo_f_number": found} if 0 < found < np.inf else {}
+    found = pictures.f_number(picture)
+    return {"photo_f_number": found} if found else {}

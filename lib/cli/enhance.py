@@ -7,8 +7,8 @@ import click
 import numpy as np
 
 from lib import enhancement, pictures
-from lib.cli.jobs import make_folder, pair, run
-from lib.cli.options import map_options, output_option, photos_argument, refuse_others
+from lib.cli.jobs import pair, run
+from lib.cli.options import MAPS, map_options, output_options, photos_argument, refuse_given, refuse_others
 from lib.pictures import edited
 
 CURVE = ("alpha1", "beta1", "alpha2", "beta2")
@@ -16,7 +16,7 @@ CURVE = ("alpha1", "beta1", "alpha2", "beta2")
 
 @click.command("enhance")
 @photos_argument
-@output_option
+@output_options()
 @click.option(
     "--method",
     type=click.Choice(tuple(enhancement.METHODS)),
@@ -39,12 +39,15 @@ CURVE = ("alpha1", "beta1", "alpha2", "beta2")
 @click.option("--diagonals/--no-diagonals", default=None, help="cas: look at diagonal neighbors. [default: yes]")
 @click.option("--linear/--no-linear", default=None, help="cas: work on linear light. [default: no]")
 @map_options
-def enhance_command(photos, output, method, defocus, **options):
+def enhance_command(photos, output, writing, method, defocus, **options):
     """Sharpen each PHOTO, or all photos in a folder.
 
     Only the method "adaptive" needs a defocus map; it is estimated unless --map has it.
     """
     options = _method_options(method, {name: value for name, value in options.items() if value is not None})
+
+    if method != "adaptive":
+        refuse_given(MAPS, f"with --method {method}, which needs no map")
 
     def work(photo, target):
         def edit(pixels):
@@ -52,10 +55,9 @@ def enhance_command(photos, output, method, defocus, **options):
             return enhancement.enhance(pixels, method, sigma_map, **options)
 
         sharpened = edited(pictures.read(photo), edit)
-        make_folder(target)
-        pictures.write(target, sharpened)
+        writing.save(photo, target, sharpened)
 
-    run(pair(photos, output), work)
+    run(pair(photos, output), work, writing)
 
 
 def options_of(method):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from lib import fusion, pictures
+from lib import fusion
 from lib.cli import stack_files
-from lib.cli.jobs import UserError, check_writable, expand, make_folder, pair
-from lib.cli.options import network_options
+from lib.cli.jobs import UserError, check_writable, expand, pair
+from lib.cli.options import NETWORK, network_options, output_options, refuse_given
 
 STEPS = {"paper": 4, "defocus": 8}
 """Pixels from one window of the blur map to the next: the paper's, and a quarter of its work."""
@@ -16,7 +16,7 @@ STEPS = {"paper": 4, "defocus": 8}
 
 @click.command("fuse")
 @click.argument("frames", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FRAME FRAME...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The fused picture.")
+@output_options("The fused picture, or a folder.")
 @click.option(
     "--method",
     type=click.Choice(tuple(fusion.METHODS)),
@@ -28,7 +28,7 @@ STEPS = {"paper": 4, "defocus": 8}
 @click.option("--no-map", is_flag=True, help="With the method defocus: by gradients alone, much faster.")
 @click.option("--step", type=int, help="Pixels from one window of the maps to the next.  [default: 8; paper: 4]")
 @network_options
-def fuse_command(frames, output, method, aligned, no_map, step, network):
+def fuse_command(frames, output, writing, method, aligned, no_map, step, network):
     """Fuse two or more FRAMEs of a scene, focused at different depths, into one that is sharp throughout.
 
     A folder stands for the photos in it. The result has the EXIF data and the color profile of the
@@ -42,18 +42,22 @@ def fuse_command(frames, output, method, aligned, no_map, step, network):
     if no_map and method == "paper":
         msg = "The method paper needs the defocus maps: leave --no-map out, or use --method defocus."
         raise UserError(msg)
+    if method not in fusion.METHODS.taking("blur_maps"):
+        refuse_given({"no_map", *NETWORK}, f"with --method {method}, which needs no map")
+    elif no_map:
+        refuse_given(NETWORK, "with --no-map")
     ((_, target),) = pair(frames[:1], output)
     if target.resolve() in [frame.resolve() for frame in frames]:
         msg = f"{target} is one of the frames: name another file with --output."
         raise UserError(msg)
     check_writable(target)
+    writing.claim(target)
     stack = stack_files.Stack(frames, aligned)
-    with tempfile.TemporaryDirectory(prefix="fuse-") as folder:
-        options = {}
-        if method in fusion.METHODS.taking("blur_maps") and not no_map:
-            options["blur_maps"] = stack_files.Maps(
-                stack, Path(folder), method, STEPS[method] if step is None else step, network
-            )
-        fused = fusion.fuse(stack, method, **options)
-    make_folder(target)
-    pictures.write(target, pictures.Picture(fused, stack.alpha, stack.bits, stack.exif, stack.icc_profile))
+    if no_map or method not in fusion.METHODS.taking("blur_maps"):
+        fused = fusion.fuse(stack, method)
+    else:
+        step = STEPS[method] if step is None else step
+        with tempfile.TemporaryDirectory(prefix="fuse-") as folder:
+            maps = stack_files.Maps(stack, Path(folder), method, step, network)
+            fused = fusion.fuse(stack, method, blur_maps=maps)
+    writing.save(frames[0], target, stack.picture(fused))

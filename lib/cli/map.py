@@ -1,23 +1,15 @@
 """``defocus map``."""
 
-from pathlib import Path
-
 import click
 
 from lib import blur_map, pictures, refinement
 from lib.cli.jobs import pair, progress, run
-from lib.cli.options import network_options, photos_argument, step_option
+from lib.cli.options import network_options, output_options, photos_argument, refuse_given, step_option
 
 
 @click.command("map")
 @photos_argument
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="For one photo a file (.png, .tif, .npy or no ending), for more a folder.",
-)
+@output_options("For one photo a file (.png, .tif, .npy or no ending) or a folder, for more a folder.")
 @step_option
 @network_options
 @click.option(
@@ -35,19 +27,26 @@ from lib.cli.options import network_options, photos_argument, step_option
     help="Refinement of the paper's text or of its code.",
 )
 @click.option("--no-refine", is_flag=True, help="Leave the map as the windows give it.")
-def map_command(photos, output, step, network, labels, variant, no_refine):
+def map_command(photos, output, writing, step, network, labels, variant, no_refine):
     """Write the defocus map of each PHOTO, or of all photos in a folder.
 
     OUTPUT.npy holds sigma in pixels, float32; OUTPUT.png (or .tif) is a 16 bit picture of it whose
     description says the scale.
     """
 
+    if no_refine:
+        refuse_given({"variant"}, "with --no-refine")
+
     def work(photo, target):
-        pixels = pictures.read(photo).pixels
+        picture = pictures.read(photo)
+        pixels = picture.pixels
         sigma = blur_map.estimate(pixels, network(), step, labels, progress=progress(photo.name, " windows"))
         if not no_refine:
             sigma = refinement.refine(sigma, pixels, variant)
         blur_map.write_map(target, sigma)
+        writing.wrote(target, blur_map.array_of(target))
+        writing.note(photo, picture.unread)
 
     jobs = pair(photos, output, suffix=".png", endings=(".png", ".tif", ".tiff", ".npy"))
-    run([(photo, target.with_suffix(".png") if target.suffix == ".npy" else target) for photo, target in jobs], work)
+    jobs = [(photo, target.with_suffix(".png") if target.suffix == ".npy" else target) for photo, target in jobs]
+    run(jobs, work, writing, outputs=lambda target: (target, blur_map.array_of(target)))

@@ -1,10 +1,11 @@
 """A stack of frames on disk, read as fusion asks for them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from lib import blur_map, images, pictures, refinement
+from lib import blur_map, images, pictures, refinement, storage
 from lib.cli.jobs import progress
 from lib.fusion import align
 
@@ -27,7 +28,7 @@ class Stack(Sequence):
     def __init__(self, paths, aligned=False):
         self.paths = paths
         first = pictures.read(paths[0])
-        self.exif, self.icc_profile, self.bits = first.exif, first.icc_profile, first.bits
+        self.first, self.bits = first, first.bits
         self.matrices = [np.eye(3)] * len(paths)
         # What shows where a frame has nothing: the first frame, its own holes filled from the others.
         self.ground, self.alpha = first.pixels, first.alpha
@@ -67,6 +68,10 @@ class Stack(Sequence):
         alpha = inside if picture.alpha is None else inside * align.warp(picture.alpha, self.matrices[number])[0]
         return pixels, alpha
 
+    def picture(self, fused):
+        """The fused pixels as a picture, with what the first frame's file says."""
+        return replace(self.first, pixels=fused, alpha=self.alpha, bits=self.bits)
+
     def __len__(self):
         return len(self.paths)
 
@@ -95,7 +100,7 @@ class Maps(Sequence):
             raise IndexError(number)
         path = self.folder / f"{number}.npy"
         if not path.exists():
-            np.save(path, self._estimate(number))
+            storage.save_array(path, self._estimate(number))
         return np.load(path)
 
     def _estimate(self, number):

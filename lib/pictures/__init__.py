@@ -5,8 +5,29 @@ it in a `Picture`. A file that cannot be read or written raises an `ImageError` 
 way out, and leaves nothing half written.
 """
 
+from lib.pictures.exif import f_number
+from lib.pictures.marks import MAP, SHEET, UNSIGNED, is_own, is_result, sign, white_of_map
 from lib.pictures.picture import MAX_PIXELS, ImageError, Picture, edited
-from lib.pictures.reading import SUFFIXES, read
+from lib.pictures.reading import RAW_SUFFIXES, SUFFIXES, read
 from lib.pictures.writing import WRITABLE, write, write_bytes
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "WRITABLE", "ImageError", "Picture", "edited", "read", "write", "write_bytes"]
+__all__ = [
+    "MAP",
+    "MAX_PIXELS",
+    "RAW_SUFFIXES",
+    "SHEET",
+    "SUFFIXES",
+    "UNSIGNED",
+    "WRITABLE",
+    "ImageError",
+    "Picture",
+    "edited",
+    "f_number",
+    "is_own",
+    "is_result",
+    "read",
+    "sign",
+    "white_of_map",
+    "write",
+    "write_bytes",
+]

@@ -14,6 +14,7 @@ FOLDERS = (EXIF, GPS, INTEROPERABILITY)
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
+_NUMBERS = {1: "B", 3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d"}
 
 
 @dataclass
@@ -48,13 +49,13 @@ class Directory:
         """The first whole number of a tag."""
         return (*self.integers(tag), default)[0]
 
-    def ratio(self, tag):
-        """The first fraction of a tag, or None."""
+    def number(self, tag):
+        """The first number of a tag, of any type; None where there is none."""
         entry = self.entries.get(tag)
-        if entry is None or entry.type not in (5, 10) or not entry.count:
+        if entry is None or entry.type not in _NUMBERS or not entry.count:
             return None
-        numerator, denominator = struct.unpack_from(self.order + ("II" if entry.type == 5 else "ii"), entry.data)
-        return numerator / denominator if denominator else None
+        first, *below = struct.unpack_from(self.order + _NUMBERS[entry.type], entry.data)
+        return None if below == [0] else first / (below or [1])[0]
 
     def set_integer(self, tag, value):
         """Give a tag one whole number, of 16 bit where that holds it."""

@@ -39,11 +39,22 @@ def orientation(block, xmp=None):
     return found if found in range(1, 9) else 1
 
 
-def f_number(block):
-    """The f-number that the photo was taken with, or None."""
+def f_number(picture):
+    """The f-number that a photo was taken with.
+
+    Parameters
+    ----------
+    picture : Picture
+
+    Returns
+    -------
+    float or None
+        None where the EXIF does not tell.
+    """
+    block = bare(picture.exif)
     folder = directories.read(block).folders.get(directories.EXIF) if block else None
-    found = folder.ratio(F_NUMBER) if folder else None
-    return found if found and found > 0 else None
+    found = folder.number(F_NUMBER) if folder else None
+    return found if found and 0 < found < float("inf") else None
 
 
 def upright(block, width, height, turned):

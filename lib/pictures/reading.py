@@ -24,7 +24,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", "
 """Endings of the files that count as photos in a folder."""
 
 _READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM")
-_RAW_SUFFIXES = (
+RAW_SUFFIXES = (
     ".dng",
     ".cr2",
     ".cr3",
@@ -138,7 +138,7 @@ def _read_bytes(path):
 
 def _unidentified(data, path):
     """What is said of a file that is none of the pictures that can be read."""
-    if Path(path).suffix.lower() in _RAW_SUFFIXES:
+    if Path(path).suffix.lower() in RAW_SUFFIXES:
         return str(tiff.raw_error(path))
     for mark, name in _MARKS.items():
         if data.startswith(mark):

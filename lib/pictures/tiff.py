@@ -1,7 +1,7 @@
 """Reading TIFF files: which page is the photo, and its samples in any layout of 8 or 16 bit.
 
-Pillow reads 8 bit, cuts 16 bit to 8, and is not right where the channels lie one after the other. So such files are laid
-out here from strips or tiles that libtiff, inside Pillow, has unpacked, after the TIFF 6.0 specification.
+Pillow reads 8 bit, cuts 16 bit to 8, and is not right where the channels lie one after the other. So such files are
+laid out here from strips or tiles that libtiff, inside Pillow, has unpacked, after the TIFF 6.0 specification.
 """
 
 import io

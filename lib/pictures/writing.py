@@ -103,7 +103,8 @@ def write_bytes(path, data):
         with storage.whole(path) as file:
             file.write_bytes(data)
     except OSError as error:
-        msg = f"Cannot write {path}: {error.strerror}; name a file in a folder that exists and that you may write to."
+        reason = f"{error.strerror}: {path.parent}"
+        msg = f"Cannot write {path}: {reason}; name a folder that exists and that you may write to."
         raise ImageError(msg) from error
 
 
