@@ -148,60 +148,47 @@ def _filter_in_strips(image, guide, radius, epsilon, border, weighting):
     return out
 
 
-def _filter(image, guide, radius, epsilon, border, weighting):
-    """Filter a strip. Names follow He et al.; the guide's d channels come first: G is (d, H, W)."""
+def _filter(image, guide, *options):
+    slope, offset = linear_models(image, guide, *options)
+    return np.einsum("yxc,yxc->yx", slope, np.atleast_3d(guide)) + offset
+
+
+def linear_models(image, guide, radius, epsilon, border="symmetric", weighting=None):
+    """The linear functions of the guide whose values are the filtered image: each the mean over the windows of a pixel.
+
+    Names follow He et al.; p is (H, W, 1) and G (H, W, d), with d channels.
+
+    Parameters
+    ----------
+    image, guide, radius, epsilon, border, weighting
+        As in `weighted_guided_filter`; None for `guided_filter`.
+
+    Returns
+    -------
+    slope : (H, W, d) float64 ndarray
+    offset : (H, W) float64 ndarray
+    """
 
     def mean(x):
-        return box_mean(x, radius, border)
+        return box_mean(x.reshape(*x.shape[:2], -1), radius, border).reshape(x.shape)
 
-    p = image.astype(np.float64)
-    G = np.atleast_3d(guide).astype(np.float64).transpose(2, 0, 1).copy()
-    mean_p, mean_G = mean(p), np.stack([mean(channel) for channel in G])
-    cov_Gp = np.stack([mean(g * p) - m * mean_p for g, m in zip(G, mean_G, strict=True)])
-    cov_G = _covariance(G, mean_G, mean)
-    variance = np.maximum(cov_G[0, 0], 0)  # used by the weights, which take gray guides only
+    p, G = np.atleast_3d(image).astype(np.float64), np.atleast_3d(guide).astype(np.float64)
+    mean_p, mean_G = mean(p), mean(G)
+    cov_Gp = mean(G * p) - mean_G * mean_p
+    cov_G = mean(np.einsum("yxi,yxj->yxij", G, G)) - np.einsum("yxi,yxj->yxij", mean_G, mean_G)
+    variance = np.maximum(cov_G[..., 0], 0)  # used by the weights, which take gray guides only
     if weighting is not None:
-        epsilon = epsilon / ((variance + _TINY) * mean(1 / (variance + _TINY)))
-    for channel in range(len(G)):
-        cov_G[channel, channel] += epsilon
-
-    a = _solve(cov_G, cov_Gp)
-    b = mean_p - (a * mean_G).sum(axis=0)
+        epsilon = (epsilon / ((variance + _TINY) * mean(1 / (variance + _TINY))))[..., None]
+    cov_G += epsilon * np.eye(G.shape[2])
+    # Elimination keeps its digits where the inverse through determinants loses all: in nearly gray windows of a color
+    # guide with a small epsilon.
+    a = np.linalg.solve(cov_G, cov_Gp[..., None])[..., 0] if G.shape[2] > 1 else cov_Gp / cov_G[..., 0]
+    b = mean_p - np.einsum("yxc,yxc->yx", a, mean_G)[..., None]
     if weighting == "edge+variance":
         w = 1 / (variance**4 + _TINY)
-        total = mean(w)
-        return sum(mean(w * a_c) / total * g for a_c, g in zip(a, G, strict=True)) + mean(w * b) / total
-    return sum(mean(a_c) * g for a_c, g in zip(a, G, strict=True)) + mean(b)
-
-
-def _covariance(G, mean_G, mean):
-    """Covariance matrix of the guide's channels in each window: (d, d, H, W)."""
-    channels = len(G)
-    covariance = np.empty((channels, *G.shape))
-    for i in range(channels):
-        for j in range(i, channels):
-            covariance[i, j] = mean(G[i] * G[j]) - mean_G[i] * mean_G[j]
-            covariance[j, i] = covariance[i, j]
-    return covariance
-
-
-def _solve(matrix, right):
-    """Solve a symmetric positive definite (d, d) system per pixel, in place.
-
-    Elimination keeps its accuracy where the closed-form inverse through determinants loses all
-    digits: nearly gray windows of a color guide with a small epsilon.
-    """
-    channels = len(right)
-    for k in range(channels):
-        for i in range(k + 1, channels):
-            factor = matrix[i, k] / matrix[k, k]
-            matrix[i, k + 1 :] -= factor * matrix[k, k + 1 :]
-            right[i] -= factor * right[k]
-    for k in reversed(range(channels)):
-        for j in range(k + 1, channels):
-            right[k] -= matrix[k, j] * right[j]
-        right[k] /= matrix[k, k]
-    return right
+        a, b, total = mean(w * a), mean(w * b), mean(w)
+        return a / total, (b / total)[..., 0]
+    return mean(a), mean(b)[..., 0]
 
 
 def _check(image, guide, radius, epsilon, border):

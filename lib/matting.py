@@ -6,6 +6,8 @@ import pymatting
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from lib.guided_filter import linear_models
+
 DIRECT = 40_000
 """Up to so many pixels the equations are solved by elimination, beyond by conjugate gradients."""
 WINDOW = 9
@@ -69,8 +71,8 @@ def laplacian(image, epsilon):
 def upsample(x, image, larger, epsilon):
     """Carry a map to a larger version of the photo that it belongs to (Levin et al.).
 
-    In each 3x3 window the map is fitted as a linear function of the colors; the functions are enlarged instead of the
-    map and applied to the larger photo.
+    The linear functions of the colors that a guided filter of 3x3 pixels fits to the map are enlarged instead of the
+    map, and applied to the larger photo.
 
     Parameters
     ----------
@@ -85,18 +87,6 @@ def upsample(x, image, larger, epsilon):
     (H, W) float32 ndarray
     """
 
-    def mean(values):
-        return cv2.blur(values, (3, 3), borderType=cv2.BORDER_REFLECT)
-
-    colors = np.atleast_3d(image).astype(np.float64)
-    values = x.astype(np.float64)
-    mean_color, mean_value = np.atleast_3d(mean(colors)), mean(values)
-    products = np.einsum("yxi,yxj->yxij", colors, colors).reshape(*x.shape, -1)
-    variance = mean(products).reshape(*x.shape, *[colors.shape[2]] * 2)
-    variance -= np.einsum("yxi,yxj->yxij", mean_color, mean_color)
-    covariance = np.atleast_3d(mean(colors * values[..., None])) - mean_color * mean_value[..., None]
-    slope = np.linalg.solve(variance + epsilon * np.eye(colors.shape[2]), covariance[..., None])[..., 0]
-    offset = mean_value - (slope * mean_color).sum(axis=2)
-    slope, offset = mean(slope), mean(offset)
+    slope, offset = linear_models(x, image, 1, epsilon)
     functions = cv2.resize(np.dstack([slope, offset]).astype(np.float32), larger.shape[1::-1])
     return (functions[..., :-1] * np.atleast_3d(larger)).sum(axis=2) + functions[..., -1]
