@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from lib import estimators, images, paths, photos, scenes, storage
+from lib import estimators, images, paths, photos, pictures, scenes, storage
 from lib.metrics.map_errors import calibrate, map_errors, mask_scores
 from lib.studies import records
 from lib.studies.profiles import PROFILES
