@@ -209,13 +209,8 @@ def disk_kernel(diameter, rows=32):
     return kernel / kernel.sum()
 
 
-def render_defocus(image, depth, camera, kernel="gaussian", noise=0.0, seed=0, step=0.25, linear=False):
+def render_defocus(image, depth, camera, **options):
     """Eq. 4: the picture that `camera` takes of an all-in-focus `image` whose `depth` is known.
-
-    Eq. 4 says nothing about what hides what. Here the scene is cut into layers of nearly equal blur, in front of
-    and behind the focal plane, and composited from the nearest to the farthest: a blurred foreground spreads over
-    what lies behind it, a blurred background never over a sharp foreground. What a layer hides is unknown; the
-    nearest visible pixels behind it stand in.
 
     Parameters
     ----------
@@ -224,16 +219,8 @@ def render_defocus(image, depth, camera, kernel="gaussian", noise=0.0, seed=0, s
     depth : (H, W) ndarray
         S2 in metres, positive, may be infinite.
     camera : Camera
-    kernel : {"gaussian", "disk"}
-        Eq. 3, or the uniform disk of eq. 2's diameter.
-    noise : float
-        Standard deviation of the sensor noise Z, in units of the image.
-    seed : int
-        Of the noise.
-    step : float
-        Greatest spread of sigma within one layer, pixels.
-    linear : bool
-        Apply the model to light instead of to the stored sRGB values. The paper does not.
+    **options
+        Kernel, noise and others of `render`.
 
     Returns
     -------
@@ -254,31 +241,73 @@ def render_defocus(image, depth, camera, kernel="gaussian", noise=0.0, seed=0, s
     >>> rendered.shape, float(sigma.max())
     ((48, 64), 0.0)
     """
-    image, depth = _check_scene(image, depth, camera)
+    width = np.shape(image)[1:2]
+    if width and width != (camera.image_width,):
+        msg = (
+            f"Expected an image {camera.image_width} pixels wide, as the camera's image_width, got {width[0]}: "
+            "set image_width to the picture's, and for a crop the sensor_width in proportion."
+        )
+        raise ValueError(msg)
+    sigma = sigma_map(depth, camera)
+    return render(image, np.where(np.asarray(depth) < camera.focus_distance, -sigma, sigma), **options), sigma
+
+
+def render(image, sigma, kernel="gaussian", noise=0.0, seed=0, step=0.25, linear=False):
+    """Eq. 4 where the blur is known: an all-in-focus `image`, blurred by its map.
+
+    Eq. 4 says nothing about what hides what. Here the scene is cut into layers of nearly equal blur, in front of
+    and behind the focal plane, and composited from the nearest to the farthest: a blurred foreground spreads over
+    what lies behind it, a blurred background never over a sharp foreground. What a layer hides is unknown; the
+    nearest visible pixels behind it stand in.
+
+    Parameters
+    ----------
+    image : (H, W[, 3]) ndarray
+        In [0, 1].
+    sigma : (H, W) ndarray
+        Pixels, negative in front of the focal plane: signed sigma grows with depth (eq. 2), so it sorts what is
+        near from what is far.
+    kernel : {"gaussian", "disk"}
+        Eq. 3, or the uniform disk of eq. 2's diameter.
+    noise : float
+        Standard deviation of the sensor noise Z, in units of the image.
+    seed : int
+        Of the noise.
+    step : float
+        Greatest spread of sigma within one layer, pixels.
+    linear : bool
+        Apply the model to light instead of to the stored sRGB values. The paper does not.
+
+    Returns
+    -------
+    (H, W[, 3]) float32 ndarray
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not match, values out of range, or an unknown kernel.
+
+    Examples
+    --------
+    >>> edge = np.repeat([[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]], 3, axis=0)
+    >>> render(edge, np.full(edge.shape, 1.0))[1].round(2)
+    array([0.  , 0.06, 0.3 , 0.7 , 0.94, 1.  ], dtype=float32)
+    """
+    image, sigma = _check_scene(image, sigma)
     for name, value in (("noise", noise), ("step", step)):
         _check_blur(name, value)
     if kernel not in ("gaussian", "disk") or step == 0:
         msg = f"Expected kernel 'gaussian' or 'disk' and a positive step, got {kernel!r} and {step}."
         raise ValueError(msg)
 
-    sigma = sigma_map(depth, camera)
-    light = to_light(image) if linear else image
-    rendered = _composite(light.reshape(*depth.shape, -1), _layers(depth, sigma, camera, step), sigma, kernel)
-    rendered = rendered.reshape(image.shape)
+    _, layer = np.unique(np.floor(sigma / step), return_inverse=True)  # 0 is the nearest
+    light = (to_light(image) if linear else image).reshape(*sigma.shape, -1)
+    rendered = _composite(light, layer.reshape(sigma.shape), np.abs(sigma), kernel).reshape(image.shape)
     if noise:
         rendered = rendered + np.random.default_rng(seed).normal(0, noise, image.shape).astype(np.float32)
     rendered = np.clip(rendered, 0, 1)
-    return (to_srgb(rendered) if linear else rendered), sigma
-
-
-def _layers(depth, sigma, camera, step):
-    """Number the layers from near to far: (H, W) int array, 0 is the nearest.
-
-    Sigma falls with depth up to the focal plane and rises beyond, so signed sigma sorts by depth.
-    """
-    signed = np.where(depth < camera.focus_distance, -sigma, sigma)
-    _, layer = np.unique(np.floor(signed / step), return_inverse=True)
-    return layer.reshape(depth.shape)
+    return to_srgb(rendered) if linear else rendered
 
 
 def _composite(light, layer, sigma, kernel):
@@ -357,21 +386,18 @@ def _check_blur(name, value):
         raise ValueError(msg)
 
 
-def _check_scene(image, depth, camera):
-    image, depth = np.asarray(image, np.float32), np.asarray(depth, np.float64)
+def _check_scene(image, sigma):
+    image, sigma = np.asarray(image, np.float32), np.asarray(sigma, np.float32)
     if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
         msg = f"Expected a (H, W[, 3]) image, got shape {image.shape}."
         raise ValueError(msg)
     if not (image.min() >= 0 and image.max() <= 1):
         msg = f"Expected an image in [0, 1], got values from {image.min()} to {image.max()}: scale it first."
         raise ValueError(msg)
-    if depth.shape != image.shape[:2]:
-        msg = f"Expected a depth map of the image's shape {image.shape[:2]}, got {depth.shape}: resize one of them."
+    if sigma.shape != image.shape[:2]:
+        msg = f"Expected a map of the image's shape {image.shape[:2]}, got {sigma.shape}: resize one of them."
         raise ValueError(msg)
-    if image.shape[1] != camera.image_width:
-        msg = (
-            f"Expected an image {camera.image_width} pixels wide, as the camera's image_width, got {image.shape[1]}: "
-            "set image_width to the picture's, and for a crop the sensor_width in proportion."
-        )
+    if not np.isfinite(sigma).all():
+        msg = "Expected sigma in pixels, finite everywhere, got NaN or infinity: fill what is unknown."
         raise ValueError(msg)
-    return image, depth
+    return image, sigma

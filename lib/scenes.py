@@ -1,6 +1,6 @@
 """Photographs whose truth is known: stereo scenes with depth, rendered out of focus."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -96,18 +96,11 @@ def render(image, depth, setting, seed=0):
         As in `scenes`.
     """
     depth = np.asarray(depth, np.float64)
-    camera = optics.Camera(
-        focal_length=0.05,
-        f_number=1,
-        focus_distance=float(np.quantile(depth, setting.focus)),
-        sensor_width=0.036,
-        image_width=image.shape[1],
-    )
-    widest = optics.sigma_map(depth, camera).max()
-    camera = replace(camera, f_number=float(widest / setting.largest))
-    rendered, sigma = optics.render_defocus(image, depth, camera, setting.kernel, setting.noise, seed)
+    sigma = 1 / np.quantile(depth, setting.focus) - 1 / depth  # eq. 2 but for the aperture
+    sigma *= setting.largest / np.abs(sigma).max()
+    rendered = optics.render(image, sigma, setting.kernel, setting.noise, seed)
     detail = cv2.Laplacian(255 * images.to_gray(image).astype(np.float64), -1, borderType=cv2.BORDER_REFLECT)
-    return rendered, sigma, images.window_variance(detail, 16) > patches.SHARPNESS_THRESHOLD
+    return rendered, np.float32(np.abs(sigma)), images.window_variance(detail, 16) > patches.SHARPNESS_THRESHOLD
 
 
 def photo(megapixels):
@@ -140,7 +133,7 @@ NOISE = 0.004
 
 
 def defocus(image, nearness, max_sigma=MAX_SIGMA, noise=NOISE, seed=0):
-    """Blur a sharp photo by a known map, by the optical model (`optics.render_defocus`).
+    """Blur a sharp photo by a known map, by the optical model (`optics.render`).
 
     Parameters
     ----------
@@ -163,12 +156,8 @@ def defocus(image, nearness, max_sigma=MAX_SIGMA, noise=NOISE, seed=0):
     >>> print(sigma[0, [0, -1]])
     [12.  0.]
     """
-    focal_length, sensor_width, width = 0.05, 0.036, image.shape[1]
-    f1 = optics.image_distance(1, focal_length)
-    aperture = 4 * max_sigma * sensor_width / width / f1  # eq. 2 at 1 m, solved for A
-    camera = optics.Camera(focal_length, focal_length / aperture, 1, sensor_width, width)
-    with np.errstate(divide="ignore"):
-        return optics.render_defocus(image, 1 / np.asarray(nearness, np.float64), camera, noise=noise, seed=seed)
+    sigma = np.float32(max_sigma) * (1 - np.asarray(nearness, np.float32))
+    return optics.render(image, sigma, noise=noise, seed=seed), sigma
 
 
 def slanted(image, seed=0):
@@ -184,7 +173,6 @@ def _stretch(inverse_depth):
 
 SCENES = ("motorcycle", "Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy")
 """The first comes with scikit-image, the others are of the set "middlebury_third"."""
-_FOCAL_LENGTH, _SENSOR_WIDTH = 0.05, 0.036
 
 
 def scene(name):
@@ -226,7 +214,7 @@ def stack(image, depth, count=2, spread=5.0, kernel="gaussian", noise=0.0, seed=
     spread : float
         Sigma, in pixels, of the farthest focus at the depth of the nearest.
     kernel, noise, seed
-        As in `lib.optics.render_defocus`.
+        As in `optics.render`.
 
     Returns
     -------
@@ -243,17 +231,12 @@ def stack(image, depth, count=2, spread=5.0, kernel="gaussian", noise=0.0, seed=
     '0.3 5.3 5.3 0.3'
     """
     farthest, nearest = np.percentile(1 / np.float64(depth), [5, 95])
-    width = image.shape[1]
     frames, sigmas = [], []
-    for number, inverse in enumerate(np.linspace(nearest, farthest, count)):
-        focus = {"focal_length": _FOCAL_LENGTH, "focus_distance": 1 / inverse}
-        sensor = {"sensor_width": _SENSOR_WIDTH, "image_width": width}
-        unit = optics.Camera(f_number=1, **focus, **sensor)
-        at_unit = optics.coc_to_sigma(unit.aperture * unit.sensor_distance / unit.pixel_pitch) * (nearest - farthest)
-        camera = optics.Camera(f_number=at_unit / spread, **focus, **sensor)
-        frame, sigma = optics.render_defocus(image, depth, camera, kernel, noise, seed + number)
+    for number, focus in enumerate(np.linspace(nearest, farthest, count)):
+        sigma = spread * (focus - 1 / np.float64(depth)) / (nearest - farthest)
+        frame = optics.render(image, sigma, kernel, noise, seed + number)
         frames.append(images.to_uint8(frame) / np.float32(255))
-        sigmas.append(sigma)
+        sigmas.append(np.float32(np.abs(sigma)))
     return frames, sigmas
 
 

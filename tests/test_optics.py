@@ -261,6 +261,20 @@ def test_linear_light_averages_light_and_keeps_a_sharp_picture(texture):
     np.testing.assert_allclose(sharp, texture, atol=1e-5)
 
 
+@pytest.mark.parametrize("options", [{}, {"kernel": "disk", "noise": 0.01, "seed": 3, "linear": True}])
+def test_a_camera_and_the_blur_that_it_makes_render_alike(texture, options):
+    signed = np.linspace(-4, 6, 96, dtype=np.float32)[None].repeat(64, 0)
+    by_camera, sigma = render_defocus(texture, depth_for(signed), CAMERA, **options)
+    np.testing.assert_allclose(sigma, np.abs(signed), atol=1e-5)
+    by_map = optics.render(texture, signed, **options)
+    assert np.abs(by_map - by_camera).mean() < 1e-3  # a column at a layer's border may be in either
+
+
+def test_unknown_blur_is_refused(texture):
+    with pytest.raises(ValueError, match="fill what is unknown"):
+        optics.render(texture, np.full((64, 96), np.nan))
+
+
 def test_inputs_are_left_alone(texture):
     depth = np.linspace(1.5, 4, 64 * 96).reshape(64, 96)
     image_before, depth_before = texture.copy(), depth.copy()
@@ -300,7 +314,7 @@ def test_impossible_depths_are_refused(depth):
         ((8, 96, 4), 0.5, (8, 96), {}, r"\(H, W\[, 3\]\)"),
         ((8, 96), 1.5, (8, 96), {}, r"\[0, 1\]"),
         ((8, 96), np.nan, (8, 96), {}, r"\[0, 1\]"),
-        ((8, 96), 0.5, (8, 95), {}, "depth map"),
+        ((8, 96), 0.5, (8, 95), {}, "map of the image"),
         ((8, 50), 0.5, (8, 50), {}, "image_width"),
         ((8, 96), 0.5, (8, 96), {"kernel": "box"}, "box"),
         ((8, 96), 0.5, (8, 96), {"noise": -0.1}, "noise"),

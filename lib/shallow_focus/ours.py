@@ -166,15 +166,10 @@ def _beside(weight, values):
 
 
 def _in_layers(light, added, peak):
-    """Render through `lib.optics`, at a depth that has just this blur before a lens just so strong."""
+    """Render through `lib.optics`."""
     widest = max(added.shape) / 4  # a disk as wide as the picture
     levels = np.clip(_levels(added), -widest, widest)
-    strongest = 1 + 2 * np.abs(levels).max()
-    focal_length, sensor_width, width = 0.05, 0.036, added.shape[1]
-    aperture = 4 * strongest * (sensor_width / width) / optics.image_distance(1, focal_length)
-    camera = optics.Camera(focal_length, focal_length / aperture, 1.0, sensor_width, width)
-    depth = 1 / (1 - levels / strongest)
-    rendered, _ = optics.render_defocus(light / np.float32(peak), depth, camera, kernel="disk", step=SMALLEST / 10)
+    rendered = optics.render(light / np.float32(peak), levels, kernel="disk", step=SMALLEST / 10)
     return rendered * np.float32(peak)
 
 

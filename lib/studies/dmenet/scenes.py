@@ -93,16 +93,14 @@ def render(pictures, rng):
         # A layer in front stays in front, or optics would see through it.
         inverse_depth = np.where(shape, np.maximum(_surface(near, rng), inverse_depth), inverse_depth)
     image = np.clip(image, 0, 1)
-    return Scene(*optics.render_defocus(image, 1 / inverse_depth, _camera(inverse_depth, rng), step=STEP))
+    sigma = _photograph(inverse_depth, rng)
+    return Scene(optics.render(image, sigma, step=STEP), np.float32(np.abs(sigma)))
 
 
-def _camera(inverse_depth, rng):
-    """A camera that focuses on a pixel of the scene and blurs some other by a random sigma."""
-    focus = inverse_depth.flat[rng.integers(inverse_depth.size)]
-    wide_open = optics.Camera(0.05, 1, 1 / focus, sensor_width=0.036, image_width=SIZE)
-    greatest = optics.sigma_map(1 / inverse_depth, wide_open).max()
-    wanted = rng.uniform(0, GREATEST_SIGMA)
-    return optics.Camera(0.05, max(greatest, 1e-3) / wanted, 1 / focus, sensor_width=0.036, image_width=SIZE)
+def _photograph(inverse_depth, rng):
+    """Signed sigma, pixels (eq. 2): the focus is on some pixel of the scene, and the greatest blur is random."""
+    sigma = inverse_depth.flat[rng.integers(inverse_depth.size)] - inverse_depth
+    return rng.uniform(0, GREATEST_SIGMA) * sigma / max(np.abs(sigma).max(), 1e-3)
 
 
 def _texture(pictures, rng):
