@@ -1,5 +1,6 @@
-"""Where things are, as absolute paths, so that a chapter runs from any folder; writing there whole or not at all."""
+"""Where things are, as absolute paths, so that a chapter runs from any folder."""
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -7,5 +8,29 @@ BOOK = ROOT / "book"
 DATA = ROOT / "data"
 PAPER = DATA / "paper"
 RESULTS = DATA / "results"
-WEIGHTS = DATA / "weights"
 BUILD = ROOT / "_build"
+RUNS = ROOT / "runs"
+PROFILE = "DEFOCUS_PROFILE"
+"""Environment variable that is set in a run of the reproduction: its profile."""
+
+
+def run():
+    """The folder of the run that this process is part of, ``runs/PROFILE``; None outside of one.
+
+    Returns
+    -------
+    Path or None
+    """
+    profile = os.environ.get(PROFILE)
+    return RUNS / profile if profile else None
+
+
+def weights():
+    """The folder of the trained networks: in a run those that it has trained itself, else those that are shipped.
+
+    Returns
+    -------
+    Path
+    """
+    inside = run()
+    return inside / "weights" if inside else DATA / "weights"

@@ -52,5 +52,5 @@ def test_damaged_weights_are_refused(model, tmp_path, damage):
 @pytest.mark.parametrize("name", classifiers.shipped())
 def test_shipped_weights_load_and_have_a_card(name):
     assert classifiers.load(name).output_shape == (None, 20)
-    assert (paths.WEIGHTS / f"{name}.md").exists()
-    assert (paths.WEIGHTS / f"{name}.keras").stat().st_size < 12e6
+    assert (paths.weights() / f"{name}.md").exists()
+    assert (paths.weights() / f"{name}.keras").stat().st_size < 12e6

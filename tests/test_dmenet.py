@@ -192,7 +192,7 @@ def test_a_shipped_network_tells_blur_from_none(name):
     """A picture of sharp texture reads as sharper than the same texture blurred, by more than a pixel."""
     from lib import optics, photos
 
-    assert (network.WEIGHTS / f"{name}.keras").stat().st_size < 12e6
+    assert (paths.weights() / network.FOLDER / f"{name}.keras").stat().st_size < 12e6
     sharp = photos.load("motorcycle")[150:342, 200:392]
     camera = optics.Camera(0.05, 1.0, 2, 0.036, 192)
     sigma = optics.sigma_map(4.0, camera)

@@ -12,7 +12,7 @@ from lib.engines import core, onnx, openvino
 from lib.studies import blur_map as blur_map_study
 
 LENS = "mobilenet_v2-lens"
-EXPORTS = sorted(path.stem for path in paths.WEIGHTS.glob("*.onnx"))
+EXPORTS = sorted(path.stem for path in paths.weights().glob("*.onnx"))
 FLOAT32 = ("onnx", "openvino")
 NO_BFLOAT16 = "BF16" not in openvino.openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 bfloat16 = pytest.param("openvino-bf16", marks=pytest.mark.skipif(NO_BFLOAT16, reason="the processor has no bfloat16"))
@@ -42,7 +42,7 @@ def cache(tmp_path, monkeypatch):
 def test_the_default_of_the_commands_is_exported():
     assert LENS in EXPORTS
     for name in EXPORTS:
-        assert (paths.WEIGHTS / f"{name}.onnx").stat().st_size < 12e6
+        assert (paths.weights() / f"{name}.onnx").stat().st_size < 12e6
 
 
 @pytest.mark.parametrize("engine", FLOAT32)
@@ -116,7 +116,7 @@ def test_a_name_a_file_and_a_started_engine_are_the_model(gray, expected_levels)
     model = classifiers.load(LENS)
     part = gray[:64, :64]
     expected = blur_map.classify(part, model, 16)[0]
-    for same in (LENS, paths.WEIGHTS / f"{LENS}.keras", str(paths.WEIGHTS / f"{LENS}.keras"), engines.start(model)):
+    for same in (LENS, paths.weights() / f"{LENS}.keras", str(paths.weights() / f"{LENS}.keras"), engines.start(model)):
         np.testing.assert_array_equal(blur_map.classify(part, same, 16)[0], expected)
 
 

@@ -108,7 +108,7 @@ def test_rows_of_table_3_are_the_paper_s(image, method, row):
 
 
 def test_recorded_table_3_holds_the_paper_s_digits():
-    result = records.read("local/table3.json")["result"]
+    result = records.read("table3")["result"]
     printed = np.genfromtxt(paths.PAPER / "table3.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
     for image in ("Cookie", "Flower"):
         for method, row in (("gff-table3", "GFF"), ("gfdf", "GFDF"), ("ifgd", "GDIIF")):
@@ -118,7 +118,7 @@ def test_recorded_table_3_holds_the_paper_s_digits():
 
 
 def test_ours_is_above_gfdf_in_four_metrics_of_the_recorded_lytro_pairs():
-    pairs = records.read("local/fusion_lytro.json")["result"]["pairs"]
+    pairs = records.read("fusion_lytro")["result"]["pairs"]
     assert len(pairs) == 20
     mean = {
         method: {m: np.mean([scores[method][m] for scores in pairs.values()]) for m in pairs["01"][method]}

@@ -130,7 +130,7 @@ def test_record_says_what_it_was_measured_on(tmp_path, monkeypatch):
     monkeypatch.setattr(classifiers, "load", lambda name: None)
     monkeypatch.setattr(enhancement_study, "run", lambda *_: rows)
     enhancement_study.main("quick", seed=3)
-    record = records.read("quick/enhancement.json")
+    record = records.read("enhancement", "quick")
     assert record["result"] == rows
     assert record["data"] == {"real": ["a"], "blurred": ["b"]}
     assert (record["profile"], record["seed"]) == ("quick", 3)

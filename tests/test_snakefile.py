@@ -134,7 +134,7 @@ def start(tree):
 def results(tree):
     """Figures of the chapter and the part of its record that does not tell the time."""
     folder = tree / "data" / "results" / "quick" / "chapters" / "walk"
-    record = records.read(folder / "record.json")
+    record = records.load(folder / "record.json")
     return (folder / "fig-walk.png").read_bytes(), record["result"], record["data"], record["seed"]
 
 

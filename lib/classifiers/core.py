@@ -111,8 +111,8 @@ def _sizes(model):
 
 
 def shipped():
-    """Names of the trained classifiers in ``data/weights``, sorted."""
-    return sorted(path.stem for path in paths.WEIGHTS.glob("*.keras"))
+    """Names of the trained classifiers at hand, sorted: the shipped ones, or those of the run."""
+    return sorted(path.stem for path in paths.weights().glob("*.keras"))
 
 
 def load(name):
@@ -134,7 +134,7 @@ def load(name):
     ModelError
         The name is unknown, or the file is damaged or holds another network.
     """
-    path = Path(name) if str(name).endswith(".keras") else paths.WEIGHTS / f"{name}.keras"
+    path = Path(name) if str(name).endswith(".keras") else paths.weights() / f"{name}.keras"
     if not path.is_file():
         msg = f"Unknown model {str(name)!r}: expected one of {', '.join(shipped())} or the path of a .keras file."
         raise ModelError(msg)

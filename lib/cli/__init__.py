@@ -12,6 +12,7 @@ from lib.cli.enhance import enhance_command
 from lib.cli.fuse import fuse_command
 from lib.cli.map import map_command
 from lib.cli.reproduce import reproduce_command
+from lib.cli.study import study_command
 from lib.cli.train import train_command
 
 
@@ -27,6 +28,7 @@ COMMANDS = (
     blur_command,
     fuse_command,
     train_command,
+    study_command,
     reproduce_command,
 )
 for command in COMMANDS:

@@ -89,7 +89,7 @@ def onnx_file(model):
 
 def _shipped(model):
     """The ONNX file in ``data/weights``, or None."""
-    path = paths.WEIGHTS / f"{model}.onnx"
+    path = paths.weights() / f"{model}.onnx"
     return path if isinstance(model, str) and path.is_file() else None
 
 

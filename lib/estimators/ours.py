@@ -27,7 +27,7 @@ SPREAD_WEIGHT, SPREAD_EPSILON = 0.1, 1e-3
 
 def shipped():
     """Names of the shipped classifiers: what `lib.classifiers.shipped` says, without loading TensorFlow."""
-    return sorted(path.stem for path in paths.WEIGHTS.glob("*.keras"))
+    return sorted(path.stem for path in paths.weights().glob("*.keras"))
 
 
 METHOD = Method(

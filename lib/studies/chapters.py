@@ -7,6 +7,7 @@ killed goes on with the chapters that are not yet there.
 
 import base64
 import csv
+import fnmatch
 import hashlib
 import io
 import json
@@ -22,7 +23,8 @@ import papermill
 import yaml
 
 from lib import paths, storage
-from lib.studies import records
+from lib.studies import fingerprint, records, run
+from lib.studies.profiles import PROFILES
 
 RECORD = "record.json"
 NOTEBOOK = "notebook.ipynb"
@@ -96,23 +98,99 @@ def reproduce(names, folder, parameters, book=paths.BOOK, progress=None):
         with storage.alone(target):
             if not _is_fresh(target, key):
                 _run(name, target, parameters, Path(book), key)
-        done[name] = records.read(target.resolve() / RECORD)
+        done[name] = records.load(target.resolve() / RECORD)
         if progress:
             progress(len(done), len(names))
     return done
 
 
+def reads(name, book=paths.BOOK):
+    """The studies whose records a chapter reads: those it names, fields in braces standing for any.
+
+    Parameters
+    ----------
+    name, book
+        As in `cells`.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> reads("blur_map")
+    ['inference']
+    """
+    source = _source(name, book)
+    named = [re.sub(r"\{.*?\}", "*", each) for each in re.findall(r'records\.read\(f?"(.+?)"\)', source)]
+    if "scoreboard" in source:
+        named = ["*"]
+    return [each for each in run.studies() if any(fnmatch.fnmatchcase(each, pattern) for pattern in named)]
+
+
+def uses_networks(name, book=paths.BOOK):
+    """Whether a chapter's cells reach what opens trained networks."""
+    return any(place == ("lib.paths", "weights.0") for place in fingerprint.reached_by_cells(_source(name, book)))
+
+
+def code_hash(name, book=paths.BOOK):
+    """The hash of a chapter's text, and of the code and files that its cells reach.
+
+    Parameters
+    ----------
+    name, book
+        As in `cells`.
+
+    Returns
+    -------
+    str
+    """
+    digest = hashlib.sha256((Path(book) / f"{name}.md").read_bytes())
+    digest.update(fingerprint.of_cells(_source(name, book), ("data/paper", "data/registry.tsv")).encode())
+    return digest.hexdigest()[:16]
+
+
+def inputs_hash(name, book=paths.BOOK):
+    """The hash of all that a chapter's page comes from: `code_hash`, the records it reads, the networks it runs.
+
+    Parameters
+    ----------
+    name, book
+        As in `cells`.
+
+    Returns
+    -------
+    str
+        Another where a record has become stale, since the page says so.
+    """
+    digest = hashlib.sha256(code_hash(name, book).encode())
+    for each in reads(name, book):
+        for profile in (None, *PROFILES) if "scoreboard" in _source(name, book) else (None,):
+            path = records.path(each, profile)
+            digest.update(f"{each} {profile} {run.state(each, profile)}".encode())
+            digest.update(path.read_bytes() if path.exists() else b"")
+    if uses_networks(name, book):
+        for path in sorted(paths.weights().rglob("*")):
+            digest.update(path.relative_to(paths.weights()).as_posix().encode())
+            digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()[:16]
+
+
+def _source(name, book):
+    """The Python of a chapter's cells."""
+    lines = "\n".join(cell.source for cell in cells(name, book)).splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("%", "!")))
+
+
 def _key(book, name, parameters):
     """What decides the results of a chapter, as one hash."""
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    digest.update((Path(book) / f"{name}.md").read_bytes())
-    digest.update(records.inputs_hash().encode())
-    return digest.hexdigest()[:16]
+    given = json.dumps(parameters, sort_keys=True)
+    return hashlib.sha256((given + inputs_hash(name, book)).encode()).hexdigest()[:16]
 
 
 def _is_fresh(target, key):
     path = target.resolve() / RECORD
-    return path.exists() and records.read(path)["data"]["inputs"] == key
+    return path.exists() and records.load(path)["data"]["inputs"] == key
 
 
 def _run(name, target, parameters, book, key):

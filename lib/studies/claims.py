@@ -34,12 +34,12 @@ MUCH_MORE_NOISE = 1.5
 
 
 def _result(name, profile):
-    return records.read(f"{profile}/{name}.json")["result"]
+    return records.read(name, profile)["result"]
 
 
 def _paper_training(profile):
     """The record of the network trained on the paper's reading of the data."""
-    return records.read(f"{profile}/train_mobilenet_v2-paper.json")
+    return records.read("train_mobilenet_v2-paper", profile)
 
 
 def _samples(profile, *splits):

@@ -1,6 +1,5 @@
 """A result with its provenance, and reading it back."""
 
-import hashlib
 import json
 import os
 import platform
@@ -103,38 +102,7 @@ def commit():
         return None
 
 
-INPUTS = ("lib", "data", "requirements.txt")
-"""What the cells of a chapter may use."""
-
-
-def inputs_hash(root=paths.ROOT, inputs=INPUTS):
-    """Hash the names and contents of all files that a chapter's cells may use.
-
-    Parameters
-    ----------
-    root : Path
-        Top folder of the repository.
-    inputs : sequence of str
-        Files and folders in it.
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits.
-    """
-    digest = hashlib.sha256()
-    for top in inputs:
-        for path in sorted([root / top, *(root / top).rglob("*")]):
-            # What `lib.studies.chapters` collects from the chapters is no input of theirs. What `quick` measures only
-            # the scoreboard reads, and it follows from the rest.
-            is_input = path.suffix != ".pyc" and {"chapters", "quick"}.isdisjoint(path.parts[len(root.parts) :])
-            if is_input and path.is_file():
-                digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def write(path, result, *, profile, data, seed, seconds):
+def write(path, result, *, profile, data, seed, seconds, **more):
     """Write a result and what it takes to judge it, whole or not at all.
 
     Parameters
@@ -150,6 +118,8 @@ def write(path, result, *, profile, data, seed, seconds):
     seed : int
     seconds : float
         Time it took.
+    **more
+        What else stands in the record; of a study what `lib.studies.run` says of its code and networks.
     """
     record = {
         "result": result,
@@ -161,25 +131,77 @@ def write(path, result, *, profile, data, seed, seconds):
         "commit": commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    storage.write_json(path, record)
+    storage.write_json(path, record | more)
 
 
-def read(path):
-    """Read a record back.
+def profile():
+    """The profile of the run that this process is part of, None outside of one (the build of the book, a test)."""
+    return os.environ.get(paths.PROFILE)
+
+
+def path(name, profile=None):
+    """Where the record of a study is, or would be.
+
+    In a run, only its own records count. Outside of one, those that come with the repository, the largest profile
+    first.
 
     Parameters
     ----------
-    path : path
-        Absolute, or relative to ``data/results``.
+    name : str
+        Of the study.
+    profile : {"quick", "local", "full"}, optional
+        Instead of the largest that is recorded.
+
+    Returns
+    -------
+    Path
+    """
+    inside = paths.run()
+    if inside:
+        return inside / "records" / f"{name}.json" if profile in (None, inside.name) else inside / "other profile"
+    found = [paths.RESULTS / each / f"{name}.json" for each in ([profile] if profile else LARGEST_FIRST)]
+    return next((each for each in found if each.exists()), found[0])
+
+
+LARGEST_FIRST = ("full", "local", "quick")
+
+
+def read(name, profile=None):
+    """Read the record of a study.
+
+    Parameters
+    ----------
+    name, profile
+        As in `path`.
 
     Returns
     -------
     dict
         With the keys that `write` names; the measurement itself is under ``"result"``.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none; the message names the command that makes it.
     """
-    path = paths.RESULTS / path
+    found = path(name, profile)
+    if not found.exists():
+        wanted = profile or os.environ.get(paths.PROFILE) or "PROFILE"
+        msg = f"No record of {name} at {found}: make it with `python -m lib study {name} --profile {wanted}`."
+        raise FileNotFoundError(msg)
+    return load(found)
+
+
+def load(path):
+    """Read a record by its path.
+
+    Raises
+    ------
+    FileNotFoundError
+    """
+    path = Path(path)
     if not path.exists():
-        msg = f"No recorded result at {path}: run the command that makes it."
+        msg = f"No record at {path}: run the command that makes it."
         raise FileNotFoundError(msg)
     return json.loads(path.read_text())
 
@@ -187,17 +209,34 @@ def read(path):
 def provenance(record):
     """One line that says where a recorded number comes from, for printing under a table.
 
+    A record is stale where the code that made it has changed since, or a network that it used.
+
     Returns
     -------
     str
     """
     machine = record["machine"]
     processor = f"{machine['processor']} ({machine['cores']} cores)"
-    return (
+    line = (
         f"profile {record['profile']}, seed {record['seed']}, commit {record['commit']}, "
         f"{', '.join([processor, *machine.get('accelerators', [])])}, "
-        f"{record['seconds'] / 60:.0f} minutes, {record['date'][:10]}"
+        f"{duration(record['seconds'])}, {record['date'][:10]}"
     )
+    from lib.studies import run  # here: the register imports the studies, and they this
+
+    return f"{line}; **stale**: its code or networks have changed since" if run.is_stale(record) else line
+
+
+def duration(seconds):
+    """A time in words: seconds under a minute, else minutes.
+
+    Examples
+    --------
+    >>> duration(20.3), duration(59.8), duration(90)
+    ('20 seconds', '1 minute', '2 minutes')
+    """
+    value, unit = (seconds, "second") if round(seconds) < 60 else (seconds / 60, "minute")
+    return f"{value:.0f} {unit}{'s' * (round(value) != 1)}"
 
 
 def card(name, record):

@@ -68,7 +68,7 @@ def run_profile(
         "test_by_reading": scores,
     }
     records.write(run / "record.json", result, profile=profile, data=description, seed=seed, seconds=seconds)
-    record = records.read(run / "record.json")
+    record = records.load(run / "record.json")
     (run / "card.md").write_text(records.card(f"{network}-{reading}", record))
     return record
 

@@ -13,7 +13,7 @@ from lib.estimators._method import Method
 
 # What needs TensorFlow is imported where it is used: the registry lists this method at once.
 
-_OTHERS = sorted({path.stem for path in (paths.WEIGHTS / "dmenet").glob("*.keras")} - {"dmenet-compact"})
+_OTHERS = sorted({path.stem for path in (paths.weights() / "dmenet").glob("*.keras")} - {"dmenet-compact"})
 METHOD = Method("DMENet, compact, trained here", variants={name: {"model": name} for name in _OTHERS})
 STRIDE = 16
 """Sides of what the network sees are multiples of it: its encoder halves four times."""

@@ -11,7 +11,8 @@ from lib import paths, storage
 from lib.classifiers import ModelError
 from lib.classifiers.core import half_precision
 
-WEIGHTS = paths.WEIGHTS / "dmenet"
+FOLDER = "dmenet"
+"""Of the networks, among those of all methods."""
 """Folder of the shipped networks."""
 GREATEST_COC = 15
 """Diameter of the circle of confusion, pixels, where the map is 1."""
@@ -195,7 +196,7 @@ def settings(model):
 
 def shipped():
     """Names of the trained networks in ``data/weights/dmenet``, sorted."""
-    return sorted(path.stem for path in WEIGHTS.glob("*.keras"))
+    return sorted(path.stem for path in (paths.weights() / FOLDER).glob("*.keras"))
 
 
 def load(name):
@@ -215,7 +216,7 @@ def load(name):
     ModelError
         The name is unknown, or the file is damaged or holds another network.
     """
-    path = Path(name) if str(name).endswith(".keras") else WEIGHTS / f"{name}.keras"
+    path = Path(name) if str(name).endswith(".keras") else paths.weights() / FOLDER / f"{name}.keras"
     if not path.is_file():
         msg = f"Unknown DMENet {str(name)!r}: expected one of {', '.join(shipped())} or the path of a .keras file."
         raise ModelError(msg)
