@@ -1,3 +1,4 @@
 from lib.cli import main
 
-main()
+if __name__ == "__main__":  # not in the processes that a study starts
+    main()

@@ -9,7 +9,6 @@ from jupyter_cache import get_cache
 from pybtex.database import parse_string
 
 from book._ext import author_year, fresh_execution, pages
-from lib.studies import records
 
 
 @pytest.fixture
@@ -18,26 +17,24 @@ def app(tmp_path):
     return SimpleNamespace(outdir=tmp_path / "_build" / "html", config=config)
 
 
-@pytest.mark.parametrize("changed", ["lib/optics.py", "data/results/local/table.json", "requirements.txt"])
-def test_an_edit_of_what_chapters_use_makes_the_next_build_execute_them(changed, app, tmp_path, monkeypatch):
-    for name in ("lib/optics.py", "data/results/local/table.json", "requirements.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("1\n")
-    inputs_hash = records.inputs_hash
-    monkeypatch.setattr(records, "inputs_hash", lambda: inputs_hash(tmp_path))
+def test_the_cache_loses_the_chapters_whose_inputs_have_changed_and_no_other(app, tmp_path, monkeypatch):
+    now = {"optics": "1", "fusion": "1"}
+    monkeypatch.setattr(fresh_execution.chapters, "chapters", lambda: list(now))
+    monkeypatch.setattr(fresh_execution, "inputs", now.get)
 
-    def chosen():
-        fresh_execution.choose_cache(app, app.config)
-        chosen = Path(app.config.nb_execution_cache_path)
-        chosen.mkdir(parents=True, exist_ok=True)  # as a build does
-        return chosen
+    def kept():
+        fresh_execution.drop_outdated(app, app.config)
+        return {Path(record.uri).stem for record in get_cache(app.config.nb_execution_cache_path).list_cache_records()}
 
-    first = chosen()
-    assert chosen() == first
-    (tmp_path / changed).write_text("2\n")
-    second = chosen()
-    assert second != first
-    assert list(second.parent.iterdir()) == [second]
+    assert kept() == set()
+    for name in now:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(name)])
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+        cache = get_cache(app.config.nb_execution_cache_path)
+        cache.cache_notebook_file(tmp_path / f"{name}.ipynb", check_validity=False)
+    assert kept() == {"optics", "fusion"}
+    now["fusion"] = "2"
+    assert kept() == {"optics"}
 
 
 def test_the_notebook_to_download_has_the_outputs_of_the_cache(app, tmp_path):

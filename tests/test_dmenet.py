@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from lib import paths
 from lib.classifiers import ModelError
 from lib.estimators import dmenet
 from lib.estimators.dmenet import network, official

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lib import storage
+from lib import paths, storage
 from lib.studies import records
 
 
@@ -17,14 +17,14 @@ def path(tmp_path):
 
 
 def test_a_record_comes_back_with_its_provenance(path):
-    record = records.read(path)
+    record = records.load(path)
     assert record["result"] == {"error": 0.25}
     assert (record["profile"], record["data"], record["seed"], record["seconds"]) == ("quick", "coffee", 3, 90.0)
     assert record["machine"]["cores"] >= 1
     assert {"numpy", "keras"} <= record["machine"]["packages"].keys()
     line = records.provenance(record)
     assert line.startswith("profile quick, seed 3, commit ")
-    assert re.search(r"\(\d+ cores\), 2 minutes, \d{4}-\d\d-\d\d$", line)
+    assert re.search(r"\(\d+ cores\), 2 minutes, \d{4}-\d\d-\d\d", line)
 
 
 def test_a_gpu_stands_in_the_record(path, tmp_path, monkeypatch):
@@ -33,7 +33,7 @@ def test_a_gpu_stands_in_the_record(path, tmp_path, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert records.machine()["accelerators"] == ["NVIDIA X, 1.2"]
-    assert "NVIDIA X, 1.2, 2 minutes" in records.provenance(records.read(path) | {"machine": records.machine()})
+    assert "NVIDIA X, 1.2, 2 minutes" in records.provenance(records.load(path) | {"machine": records.machine()})
 
 
 def test_a_record_is_written_whole_or_not_at_all(path):
@@ -44,9 +44,41 @@ def test_a_record_is_written_whole_or_not_at_all(path):
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
 
 
-def test_a_missing_record_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"No recorded result at .*gone\.json: run the command"):
-        records.read(tmp_path / "gone.json")
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """A project of our own: ``recorded(folder, name, value)`` writes a record."""
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+
+    def write(folder, name, value):
+        profile = folder.split("/")[1]
+        path = tmp_path / folder / f"{name}.json"
+        records.write(path, {"value": value}, profile=profile, data="-", seed=0, seconds=1)
+
+    return write
+
+
+def test_outside_of_a_run_the_largest_profile_that_is_recorded_counts(recorded):
+    recorded("results/quick", "error", 1)
+    assert records.read("error")["result"]["value"] == 1
+    recorded("results/local", "error", 2)
+    assert records.read("error")["result"]["value"] == 2
+    recorded("results/full", "error", 3)
+    recorded("runs/quick/records", "error", 4)
+    assert records.read("error")["result"]["value"] == 3
+    assert records.read("error", "quick")["result"]["value"] == 1
+
+
+def test_in_a_run_only_its_own_records_count(recorded, monkeypatch):
+    recorded("results/full", "error", 1)
+    recorded("results/quick", "error", 2)
+    monkeypatch.setenv(paths.PROFILE, "quick")
+    with pytest.raises(FileNotFoundError, match="make it with `python -m lib study error --profile quick`"):
+        records.read("error")
+    recorded("runs/quick/records", "error", 3)
+    assert records.read("error")["result"]["value"] == 3
+    with pytest.raises(FileNotFoundError):
+        records.read("error", "full")
 
 
 def test_every_recorded_result_of_the_project_is_complete():
@@ -57,23 +89,3 @@ def test_every_recorded_result_of_the_project_is_complete():
         assert record["profile"] == each.relative_to(records.paths.RESULTS).parts[0], each
         assert record["commit"], each
         assert record["result"], each
-
-
-def test_an_edit_of_the_library_or_data_gets_a_new_execution_cache(tmp_path):
-    inputs_hash = records.inputs_hash
-    for name in ("lib/optics.py", "data/results/run.json", "requirements.txt", "book/optics.md"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("1")
-    seen = {inputs_hash(tmp_path)}
-    for name in ("lib/optics.py", "data/results/run.json", "requirements.txt"):
-        (tmp_path / name).write_text("2")
-        seen.add(inputs_hash(tmp_path))
-    (tmp_path / "lib/optics.py").rename(tmp_path / "lib/lens.py")
-    seen.add(inputs_hash(tmp_path))
-    assert len(seen) == 5
-
-    before = inputs_hash(tmp_path)
-    (tmp_path / "book/optics.md").write_text("2")  # the cache itself compares cells
-    (tmp_path / "data/results/quick/chapters").mkdir(parents=True)
-    (tmp_path / "data/results/quick/chapters/optics.json").write_text("2")  # made from the chapters
-    assert inputs_hash(tmp_path) == before

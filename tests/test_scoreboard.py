@@ -177,10 +177,10 @@ def test_a_changed_record_changes_the_verdict(results, accuracy, word):
 def test_table_2_is_read_from_the_short_trainings(results):
     accuracy = {"mobilenet_v2": 0.8, "efficientnet_b0": 0.9, "nasnet_mobile": 0.7, "densenet121": 0.7}
     for network, value in accuracy.items():
-        results(f"train_{network}-paper-512000", training(value)[0], "local")
+        results(f"table_2_{network}", training(value)[0], "local")
     assert scoreboard.judge(BY_ID["table-2-mobilenet_v2-accuracy"], "local").word == DIFFERENT
     assert scoreboard.judge(BY_ID["shufflenet-worst"], "local").word == NOT_RUN  # one is missing
-    results("train_shufflenet_v2-paper-512000", training(0.69)[0], "local")
+    results("table_2_shufflenet_v2", training(0.69)[0], "local")
     assert scoreboard.judge(BY_ID["shufflenet-worst"], "local") == scoreboard.Verdict(SAME, "4 of 4")
     assert scoreboard.judge(BY_ID["mobilenet-accurate"], "local") == scoreboard.Verdict(DIFFERENT, "3 of 4")
 

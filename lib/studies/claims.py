@@ -63,9 +63,8 @@ def _readings_are_alike(profile):
 
 
 def _table_2(network, profile):
-    """The training that stands for a row of Table 2: a short one for each network, or at ``full`` the paper's own."""
-    name = f"train_{network}-paper" if profile == "full" else f"train_{network}-paper-512000"
-    return _result(name, profile)
+    """The training that stands for a row of Table 2: a short one, or at ``full`` the paper's own."""
+    return _result(f"table_2_{network}", profile)
 
 
 def _scores(network, measure, profile):

@@ -1,21 +1,18 @@
-"""The methods side by side on many photos: ``python -m lib.studies.enhancement PROFILE [FILE]`` records the numbers.
+"""The methods side by side on many photos.
 
 Two kinds of photos. Real ones, out of focus in part, whose map is estimated: they tell about halos, noise and
 sharpness. And sharp ones that are blurred here, so that the map is known and the sharp original too.
 """
-
-import sys
-import time
 
 import cv2
 import numpy as np
 from scipy import ndimage
 from skimage import filters, metrics
 
-from lib import images, paths, photos, pictures, scenes
+from lib import images, photos, pictures, scenes
 from lib.enhancement import adaptive, enhance
 from lib.enhancement.adaptive import FIGURE_11, FULL_SCALE
-from lib.studies import records
+from lib.studies.run import study
 
 METHODS = ("none", "um", "gum", "cas", "adaptive")
 """In the order of the tables, each with the paper's parameters; "none" is the photo itself."""
@@ -88,19 +85,21 @@ def blurred_photos(profile, seed=0):
         yield f"{path.stem}, slanted", *scenes.slanted(image, seed), image
 
 
-def run(profile, model, seed=0, step=16):
+def run(profile, model, seed=0, step=16, some=list):
     """Measure on all photos of a profile.
 
     Parameters
     ----------
     profile : {"quick", "local", "full"}
         The bundled photos, or (both others) those of the registry.
-    model : keras.Model
+    model : str or keras.Model
         The classifier that estimates the maps.
     seed : int
         Of the noise in the blurred photos.
     step : int
         From one window of the classifier to the next, pixels; 16 in the paper's Fig. 11.
+    some : callable
+        Takes the photos and returns those to measure on.
 
     Returns
     -------
@@ -115,10 +114,10 @@ def run(profile, model, seed=0, step=16):
     def estimate(photo):
         return refinement.refine(blur_map.estimate(photo, model, step), photo)
 
-    real = {name: measure(photo, estimate(photo), marked=marked) for name, photo, marked in real_photos(profile)}
+    real = {name: measure(photo, estimate(photo), marked=marked) for name, photo, marked in some(real_photos(profile))}
     blurred = {
         name: measure(photo, sigma, truth, estimate(photo))
-        for name, photo, sigma, truth in blurred_photos(profile, seed)
+        for name, photo, sigma, truth in some(blurred_photos(profile, seed))
     }
     return {"real": real, "blurred": blurred}
 
@@ -139,16 +138,12 @@ def summary(rows_of_photos):
     return {method: {name: float(np.median(v)) for name, v in row.items()} for method, row in values.items()}
 
 
-def main(profile="local", output=None, seed=0):
-    """Measure and write ``data/results/PROFILE/enhancement.json``, or another record."""
-    from lib import classifiers
-
-    began = time.perf_counter()
-    result = run(profile, classifiers.load("mobilenet_v2-lens"), seed)
-    data = {kind: list(rows) for kind, rows in result.items()}
-    seconds = time.perf_counter() - began
-    path = output or paths.RESULTS / profile / "enhancement.json"
-    records.write(path, result, profile=profile, data=data, seed=seed, seconds=seconds)
+@study("enhancement", minutes=(0.5, 3, 3), data="", needs=("train_mobilenet_v2-lens",), gpu=True)
+def enhancement(job):
+    """All measures of all methods on photos that are out of focus in part, and on sharp ones that are blurred here."""
+    result = run(job.profile, "mobilenet_v2-lens", job.seed, some=job.some)
+    job.data = {kind: list(rows) for kind, rows in result.items()}
+    return result
 
 
 REGIONS = ("sharp", "middle", "blurred")
@@ -290,7 +285,3 @@ def _mean(values, region):
     """Mean over a region, NaN if it is empty."""
     chosen = values if region is None else values[region]
     return float(chosen.mean()) if chosen.size else np.nan
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

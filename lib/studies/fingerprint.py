@@ -1,9 +1,9 @@
 """What a study's numbers come from, as one hash: the code that it reaches, over all of `lib`, and nothing else.
 
 The code is followed by name, from definition to definition, without running any of it. So an edit of a function is
-seen by what calls it, directly or not, and by nothing else; comments and docstrings do not count. Code that looks
-for modules by itself (`importlib`, `pkgutil`) is taken to reach its whole package; a package that is used as a
-whole, not by a name in it, to reach all its names.
+seen by what calls it, directly or not, and by nothing else; comments and docstrings do not count. Where a package looks
+for its modules by itself (with its ``__name__`` or ``__path__``) or the name of one stands in a string, all modules in
+it are taken to be reached; where a module is used as a whole, not by a name in it, all its names.
 """
 
 import ast
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib import paths
 
-SEARCHES = {"importlib", "pkgutil"}
+OWN_NAME = {"__name__", "__path__"}
 REGISTERS = {"study"}
 """Decorators that say of a study what its code does not depend on."""
 
@@ -37,7 +37,7 @@ def of_function(function, options, files=()):
         16 hexadecimal digits.
     """
     texts = reached([(function.__module__, function.__name__)])
-    return _digest(texts, json.dumps(options, sort_keys=True), files)
+    return _digest(texts, json.dumps(options, sort_keys=True, default=str), files)
 
 
 def of_cells(source, files=()):
@@ -85,7 +85,7 @@ def reached(start):
         code = _module(module)
         if code is None:
             continue
-        if name is not None and name not in code.statements and _module(f"{module}.{name}"):
+        if name is not None and name not in code.statements and _path(f"{module}.{name}"):
             waiting.append((f"{module}.{name}", None))
             continue
         names = code.statements if name is None or name not in code.statements else [name]
@@ -102,7 +102,7 @@ class _Module:
     def __init__(self, name, path):
         source = path.read_text(encoding="utf-8")
         tree, lines = ast.parse(source), source.splitlines()
-        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        package = name if path.name == "__init__.py" else None
         imported = _imports(tree)
         own = {bound for node in tree.body for bound in _binds(node)}
         self.statements = {}
@@ -110,17 +110,21 @@ class _Module:
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 continue
             uses = _uses(node, imported, {each: name for each in own}, package)
+            is_import = isinstance(node, ast.Import | ast.ImportFrom)
             for bound in _binds(node):
-                self.statements.setdefault(bound, []).append((_text(node, lines), uses))
+                onward = [imported[bound]] if is_import and bound in imported else uses
+                self.statements.setdefault(bound, []).append((_text(node, lines), onward))
 
 
 def _module(name):
     """The `_Module` of a dotted name, None where there is none."""
+    path = _path(name)
+    return _read(name, path, path.stat().st_mtime_ns) if path else None
+
+
+def _path(name):
     place = paths.ROOT.joinpath(*name.split("."))
-    for path in (place.with_suffix(".py"), place / "__init__.py"):
-        if path.is_file():
-            return _read(name, path, path.stat().st_mtime_ns)
-    return None
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
 
 
 @functools.cache
@@ -172,18 +176,18 @@ def _uses(tree, imported, own, package):
             continue
         if isinstance(node, ast.Attribute | ast.Name):
             found += _resolve(node, imported, own)
-            if isinstance(node, ast.Name) and node.id in SEARCHES and package:
-                found += _everything_in(package)
-        if not isinstance(node, ast.Attribute) or not _is_chain(node):
-            waiting += ast.iter_child_nodes(node)
-        elif _root_name(node) in SEARCHES and package:
+        if package and isinstance(node, ast.Name) and node.id in OWN_NAME:
             found += _everything_in(package)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("lib."):
+            found += _everything_in(node.value.rstrip("."))
+        if not (isinstance(node, ast.Attribute) and _is_chain(node)):
+            waiting += ast.iter_child_nodes(node)
     return found
 
 
 def _everything_in(package):
-    """All modules of a package, as uses."""
-    folder = paths.ROOT / Path(*package.split("."))
+    """All modules of a package, as uses; of what is none, nothing."""
+    folder = paths.ROOT.joinpath(*package.split("."))
     names = [path.relative_to(folder).with_suffix("").as_posix().replace("/", ".") for path in folder.rglob("*.py")]
     return [(f"{package}.{name}".removesuffix(".__init__"), None) for name in names]
 
@@ -192,12 +196,6 @@ def _is_chain(node):
     while isinstance(node, ast.Attribute):
         node = node.value
     return isinstance(node, ast.Name)
-
-
-def _root_name(node):
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id
 
 
 def _resolve(node, imported, own):
@@ -211,7 +209,7 @@ def _resolve(node, imported, own):
     if node.id in imported:
         module, name = imported[node.id]
         chain = [*filter(None, [name]), *attributes]
-        while chain and _module(f"{module}.{chain[0]}"):
+        while chain and _path(f"{module}.{chain[0]}"):
             module = f"{module}.{chain.pop(0)}"
         return [(module, chain[0] if chain else None)]
     return [(own[node.id], node.id)] if node.id in own else []

@@ -16,6 +16,7 @@ runner's. A training `makes` a file in ``paths.weights()`` (``"NAME.keras"``), a
 uses it `needs` the training by name. One function may be registered several times: more keywords are its options.
 """
 
+import fnmatch
 import functools
 import hashlib
 import importlib
@@ -23,7 +24,7 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lib import paths, storage
@@ -49,7 +50,7 @@ class Study:
     data : str
         What it measures on.
     needs : tuple of str
-        The studies that have to come before: trainings whose networks it uses.
+        The studies that have to come before: trainings whose networks it uses. ``"train_*"`` stands for all of them.
     makes : str or None
         The file of a training in the folder of the networks.
     card : callable or None
@@ -70,6 +71,15 @@ class Study:
     card: Callable | None = None
     files: tuple = ()
     gpu: bool = False
+
+    @property
+    def before(self):
+        """The studies that it needs."""
+        return [
+            other
+            for other in studies().values()
+            if other.name != self.name and any(fnmatch.fnmatchcase(other.name, need) for need in self.needs)
+        ]
 
     @property
     def code(self):
@@ -101,7 +111,6 @@ class Job:
     folder: Path
     data: object = None
     seconds: float | None = None
-    said: list = field(default_factory=list)
 
     def count(self, number, least=1):
         """A number of samples, photos or rounds; fewer in a run that is made smaller."""
@@ -111,6 +120,13 @@ class Job:
         """The first of some items, all of them unless the run is made smaller."""
         items = list(items)
         return items[: self.count(len(items), least)]
+
+    def shared(self, build, **options):
+        """A folder that several studies use: ``build(folder, **options)`` makes it where it is not there yet."""
+        key = fingerprint.of_function(build, options)
+        folder = paths.run() / "shared" / f"{build.__module__.rpartition('.')[2]}-{key}"
+        build(folder, **options)
+        return folder
 
     def say(self, text):
         """Report a step."""
@@ -186,7 +202,7 @@ def run(name, profile, seed=0, scale=1.0):
     """
     entry = get(name)
     os.environ[paths.PROFILE] = profile  # from here on networks and records are those of this run
-    networks = {get(need).makes: _network(need) for need in entry.needs if get(need).makes}
+    networks = {training.makes: _network(training) for training in entry.before if training.makes}
     target = records.path(name)
     with storage.alone(target):
         if _holds(entry, target, seed, scale, networks):
@@ -217,11 +233,11 @@ def _holds(entry, path, seed, scale, networks):
     return same and all(record["networks"].get(file) == digest for file, digest in networks.items())
 
 
-def _network(need):
+def _network(training):
     """The hash of the network that a training has made."""
-    path = paths.weights() / get(need).makes
+    path = paths.weights() / training.makes
     if not path.exists():
-        msg = f"No network at {path}: train it first, `python -m lib study {need} --profile {paths.run().name}`."
+        msg = f"No network at {path}: train it first, `python -m lib study {training.name} --profile {paths.run().name}`."
         raise FileNotFoundError(msg)
     return _hash(path)
 
@@ -256,11 +272,11 @@ def is_stale(record):
     entry = studies().get(record.get("study"))
     if entry is None or record.get("code") != entry.code:
         return True
-    for need in map(get, entry.needs):
+    for training in entry.before:
         try:
-            made = records.read(need.name, record["profile"]).get("networks", {}) if need.makes else {}
+            made = records.read(training.name, record["profile"]).get("networks", {}) if training.makes else {}
         except FileNotFoundError:
             return True
-        if record["networks"].get(need.makes) != made.get(need.makes):
+        if record["networks"].get(training.makes) != made.get(training.makes):
             return True
     return False
