@@ -161,6 +161,7 @@ def test_a_full_run_would_be_read_and_judged(results):
     assert scoreboard.judge(BY_ID["accuracy"], "full").word == NOT_RUN
     result, data = training(0.9580)
     results("train_mobilenet_v2-paper", result, **data)
+    results("table_2_mobilenet_v2", result, **data)
     read = "accuracy epochs samples-seen patches table-1-training table-1-testing photos batch learning-rate loss"
     for name in [*read.split(), "table-2-mobilenet_v2-accuracy", "table-2-mobilenet_v2-loss"]:
         assert scoreboard.judge(BY_ID[name], "full").word == SAME, name

@@ -10,7 +10,6 @@ import ast
 import functools
 import hashlib
 import json
-from pathlib import Path
 
 from lib import paths
 
@@ -143,7 +142,7 @@ def _binds(node):
     for each in ast.walk(node):
         if isinstance(each, ast.Name | ast.Attribute | ast.Subscript) and isinstance(each.ctx, ast.Store):
             while not isinstance(each, ast.Name) and hasattr(each, "value"):
-                each = each.value  # noqa: PLW2901
+                each = each.value
             if isinstance(each, ast.Name):
                 found.append(each.id)
         elif isinstance(each, ast.FunctionDef | ast.ClassDef):

@@ -237,7 +237,9 @@ def _network(training):
     """The hash of the network that a training has made."""
     path = paths.weights() / training.makes
     if not path.exists():
-        msg = f"No network at {path}: train it first, `python -m lib study {training.name} --profile {paths.run().name}`."
+        msg = (
+            f"No network at {path}: train it first, `python -m lib study {training.name} --profile {paths.run().name}`."
+        )
         raise FileNotFoundError(msg)
     return _hash(path)
 
