@@ -1,8 +1,9 @@
 """Named photo sets.
 
-Three kinds, from near to far: photos that come inside the installed packages (`BUNDLED`, no
-network), sets of single files at public repositories (`SETS`, listed in data/registry.tsv with
-commit and SHA-256), and DIV2K, the paper's data set, through TensorFlow Datasets.
+Three kinds, from near to far: photos that come with the project (`SHIPPED`) and inside the
+installed packages (`BUNDLED`), sets of single files at public repositories (`SETS`, listed in
+data/registry.tsv with commit and SHA-256), and DIV2K, the paper's data set, through TensorFlow
+Datasets.
 
 The files of a set are downloaded once and kept in the user's cache folder. Where the environment
 variable ``DEFOCUS_PHOTOS`` names a folder that holds them under the names of the registry, they
@@ -29,7 +30,11 @@ MIRROR = "DEFOCUS_PHOTOS"
 RAW_URL = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
 """Where a repository's file is as it was at a commit."""
 BUNDLED = ("astronaut", "chelsea", "china", "coffee", "flower", "motorcycle", "rocket")
-"""Photos inside scikit-image and scikit-learn."""
+"""Photos inside scikit-image and scikit-learn, in focus but for the flower: `quick` trains on them."""
+SHIPPED = {name: f"gb82/{name}.png" for name in ("bulb", "dog", "flowers", "sumac")} | {
+    f"pcb_{number}": f"focus_stack_pcb/pcb_{number}.jpg" for number in range(1, 8)
+}
+"""Photos in data/photos, all with blur: four with a shallow depth of field, and a stack of seven (their README.md)."""
 DIV2K = "div2k/bicubic_x8"
 """The TensorFlow data set. All of DIV2K's have the same photos; this one adds the smallest download."""
 
@@ -123,16 +128,16 @@ TRAINING_SETS = ("bsd100", "bsds500_jpeg", "div2k_valid_crops", "urban100")
 """The sets whose photos are in focus."""
 
 
-# Bundled photos
+# Photos that are here
 
 
 def load(name):
-    """A photo that comes inside an installed package.
+    """A photo that comes with the project or inside an installed package.
 
     Parameters
     ----------
     name : str
-        One of `BUNDLED`. "motorcycle" is the left picture of the stereo pair.
+        One of `BUNDLED` or `SHIPPED`. "motorcycle" is the left picture of the stereo pair.
 
     Returns
     -------
@@ -146,11 +151,13 @@ def load(name):
 
     Examples
     --------
-    >>> load("coffee").shape
-    (400, 600, 3)
+    >>> load("coffee").shape, load("dog").shape
+    ((400, 600, 3), (576, 576, 3))
     """
+    if name in SHIPPED:
+        return pictures.read(paths.DATA / "photos" / SHIPPED[name]).pixels
     if name not in BUNDLED:
-        msg = f"Unknown bundled photo {name!r}; choose one of {', '.join(BUNDLED)}."
+        msg = f"Unknown photo {name!r}; choose one of {', '.join((*BUNDLED, *SHIPPED))}."
         raise ValueError(msg)
     if name in ("china", "flower"):
         from sklearn.datasets import load_sample_image  # here: it takes a second to import

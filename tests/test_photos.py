@@ -50,6 +50,26 @@ def test_load_keeps_the_8_bit_values():
     np.testing.assert_array_equal(images.to_uint8(photos.load("coffee")), data.coffee())
 
 
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("name", photos.SHIPPED)
+def test_photos_that_come_along_are_those_of_the_registry(name):
+    photo = photos.load(name)
+    if not name.startswith("pcb"):
+        row = photos._registry()[f"gb82/{name}-lossless.png"]
+        assert pooch.file_hash(str(paths.DATA / "photos" / photos.SHIPPED[name])) == row["sha256"]
+        assert photo.shape == (576, 576, 3)
+    elif os.environ.get(photos.MIRROR):
+        whole = pictures.read(photos.file(f"focus_stack_pcb/pcb_00{name[-1]}.jpg")).pixels
+        scaled = cv2.resize(whole, (800, 600), interpolation=cv2.INTER_AREA)
+        assert np.sqrt(np.mean((photo - scaled) ** 2)) < 0.01  # JPEG
+
+
+def test_notices_come_along():
+    for name in photos.SHIPPED.values():
+        notice = (paths.DATA / "photos" / name).with_name("README.md").read_text()
+        assert "CC0" in notice or "Permission is hereby granted" in notice
+
+
 def test_unknown_bundled_photo_is_named():
     with pytest.raises(ValueError, match=r"'fish'.*coffee"):
         photos.load("fish")
