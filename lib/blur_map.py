@@ -130,7 +130,7 @@ def classify(gray, model, step=8, labels="hard", progress=None, engine="keras"):
     return answers.reshape(shape), certainty.reshape(shape)
 
 
-def average(answers, shape, step, size=patches.SIZE):
+def average(answers, shape, step):
     """Eq. 6: the mean, at each pixel, of the answers of all windows that hold it.
 
     A pixel's windows are a block of rows times a block of columns, so the mean is taken down and
@@ -142,8 +142,8 @@ def average(answers, shape, step, size=patches.SIZE):
         One for each window, as `classify` returns them.
     shape : (int, int)
         H and W of the photo.
-    step, size : int
-        Of the windows, pixels.
+    step : int
+        From one window to the next, pixels.
 
     Returns
     -------
@@ -151,20 +151,20 @@ def average(answers, shape, step, size=patches.SIZE):
 
     Examples
     --------
-    Two windows of 4 pixels at step 2 on a row of 4: the second holds the right half only.
+    Two windows of 32 pixels at step 16 on a row of 32: the second holds the right half only.
 
-    >>> average(np.array([[1.0, 3.0]]), (1, 4), step=2, size=4)
-    array([[1., 1., 2., 2.]], dtype=float32)
+    >>> average(np.array([[1.0, 3.0]]), (1, 32), step=16)[0, [0, 15, 16, 31]]
+    array([1., 1., 2., 2.], dtype=float32)
     """
-    down = _running_mean(np.asarray(answers, np.float64), shape[0], step, size)
-    return np.ascontiguousarray(_running_mean(down.T, shape[1], step, size).T, np.float32)
+    down = _running_mean(np.asarray(answers, np.float64), shape[0], step)
+    return np.ascontiguousarray(_running_mean(down.T, shape[1], step).T, np.float32)
 
 
-def _running_mean(answers, length, step, size):
+def _running_mean(answers, length, step):
     """Mean over the windows that hold each of `length` pixels, along axis 0."""
     pixel = np.arange(length)
     last = pixel // step
-    first = np.maximum(-(-(pixel - size + 1) // step), 0)
+    first = np.maximum(-(-(pixel - patches.SIZE + 1) // step), 0)
     sums = np.concatenate([np.zeros((1, answers.shape[1])), np.cumsum(answers, axis=0)])
     return (sums[last + 1] - sums[first]) / (last + 1 - first)[:, None]
 

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 
-def show(pictures, titles=None, columns=None, vmax=None, cmap="magma", size=3.2):
+def show(pictures, titles=None, columns=None, vmax=None, size=3.2):
     """Draw pictures and maps side by side.
 
     Parameters
@@ -19,7 +19,6 @@ def show(pictures, titles=None, columns=None, vmax=None, cmap="magma", size=3.2)
         Pictures in a row; all of them by default.
     vmax : float, optional
         Upper end of the maps' color scale (the lower end is 0). Each map's own maximum by default.
-    cmap : str
     size : float
         Width of one picture, inches.
 
@@ -42,7 +41,7 @@ def show(pictures, titles=None, columns=None, vmax=None, cmap="magma", size=3.2)
     for axis, picture, title in zip(axes.flat, pictures, titles or [""] * len(pictures), strict=False):
         is_map = picture.ndim == 2 and (vmax is not None or picture.min() < 0 or picture.max() > 1)
         if is_map:
-            drawn = axis.imshow(picture, cmap=cmap, vmin=0, vmax=vmax)
+            drawn = axis.imshow(picture, cmap="magma", vmin=0, vmax=vmax)
             fig.colorbar(drawn, ax=axis, shrink=0.8)
         else:
             axis.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1)

@@ -10,11 +10,13 @@ from lib.guided_filter import linear_models
 
 DIRECT = 40_000
 """Up to so many pixels the equations are solved by elimination, beyond by conjugate gradients."""
+TOLERANCE = 0.02
+"""Where those stop, relative to the right-hand side: leaves a map in pixels a mean error of less than 0.01."""
 WINDOW = 9
 """Pixels of the Laplacian's windows."""
 
 
-def interpolate(values, trust, image, weight, epsilon, rtol=0.02):
+def interpolate(values, trust, image, weight, epsilon):
     """Solve ``(L + weight * D) x = weight * D * values``: a map near `values` where trusted, smooth along the colors.
 
     L is the matting Laplacian of windows of 3x3 pixels, D the diagonal matrix of `trust`.
@@ -31,9 +33,6 @@ def interpolate(values, trust, image, weight, epsilon, rtol=0.02):
         lambda, how far the trusted values are believed.
     epsilon : float
         Added to the variances of the colors in a window.
-    rtol : float
-        Where conjugate gradients stop, relative to the right-hand side. The default leaves a map in pixels of sigma
-        a mean error of less than 0.01.
 
     Returns
     -------
@@ -50,7 +49,7 @@ def interpolate(values, trust, image, weight, epsilon, rtol=0.02):
     else:
         start = np.full(trust.size, right.sum() / diagonal.sum())
         multigrid = pymatting.vcycle(equations, trust.shape)
-        x = pymatting.cg(equations, right, x0=start, M=multigrid, rtol=rtol, maxiter=2000)
+        x = pymatting.cg(equations, right, x0=start, M=multigrid, rtol=TOLERANCE, maxiter=2000)
     return x.reshape(trust.shape).astype(np.float32)
 
 

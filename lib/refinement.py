@@ -9,6 +9,9 @@ import numpy as np
 from lib import images
 from lib.guided_filter import box_mean, guided_filter, weighted_guided_filter
 
+RADIUS, EPSILON, ITERATIONS = 16, 0.005, 7
+"""The paper's: pixels, squared units of the photo, and N_iter."""
+
 
 def refine(blur_map, image, variant="paper", **options):
     """Refine a blur map so that its edges follow those of the photo (section 3.3).
@@ -48,7 +51,7 @@ def refine(blur_map, image, variant="paper", **options):
     return VARIANTS[variant](blur_map, image, **options)
 
 
-def guidance(image, radius=16, epsilon=0.005, iterations=7, smooth=weighted_guided_filter):
+def guidance(image, radius=RADIUS, epsilon=EPSILON, iterations=ITERATIONS, smooth=weighted_guided_filter):
     """Smooth a photo until only large edges are left: the guide I_smooth of Fig. 4.
 
     Parameters
@@ -79,7 +82,7 @@ def guidance(image, radius=16, epsilon=0.005, iterations=7, smooth=weighted_guid
     return smoothed
 
 
-def refine_paper(blur_map, image, radius=16, epsilon=0.005, iterations=7, smooth=weighted_guided_filter):
+def refine_paper(blur_map, image, radius=RADIUS, epsilon=EPSILON, iterations=ITERATIONS, smooth=weighted_guided_filter):
     """Refine as the paper's text says: one weighted guided filter, guided by the smoothed photo.
 
     The result is clipped to the range of the map: a filter that fits lines overshoots at edges,

@@ -160,10 +160,10 @@ class Innovations(layers.Layer):
         self.whitening.assign(np.concatenate([factor.T for factor in factors], axis=1))
 
 
-def _whitening(samples, rounds=5):
+def _whitening(samples):
     """The inverse Cholesky factor of Tyler's covariance: each sample counts by its shape, whatever its contrast."""
     weights = 1 / (samples**2).mean(1)
-    for _ in range(rounds):
+    for _ in range(5):
         covariance = (samples * weights[:, None]).T @ samples / len(samples)
         covariance += FLOOR * weights.mean() * np.eye(len(covariance))
         factor = np.linalg.cholesky(covariance)

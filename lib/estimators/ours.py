@@ -81,7 +81,7 @@ def estimate(image, network=NETWORK, step=8, labels="expected", refinement="spre
     return spread(blur, image) if refinement == "spread" else refine(blur, image, refinement)
 
 
-def spread(blur, image, weight=SPREAD_WEIGHT, epsilon=SPREAD_EPSILON):
+def spread(blur, image):
     """Carry a blur map from where there is texture to where there is none, along the colors of the photo.
 
     Parameters
@@ -90,10 +90,6 @@ def spread(blur, image, weight=SPREAD_WEIGHT, epsilon=SPREAD_EPSILON):
         Sigma in pixels.
     image : (H, W[, 3]) float32 ndarray
         In [0, 1].
-    weight : float
-        How far textured windows are believed.
-    epsilon : float
-        Added to the variances of the colors in a window: with more of it a map follows the colors less.
 
     Returns
     -------
@@ -104,19 +100,17 @@ def spread(blur, image, weight=SPREAD_WEIGHT, epsilon=SPREAD_EPSILON):
     reduction = max(np.sqrt(blur.size / SPREAD_PIXELS), 1)
     size = [max(round(side / reduction), 3) for side in blur.shape[::-1]]
     small, trusted, product = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (image, trust, trust * blur))
-    values = interpolate(product / trusted, trusted, small, weight, epsilon)
-    return np.clip(upsample(values, small, image, epsilon), blur.min(), blur.max())
+    values = interpolate(product / trusted, trusted, small, SPREAD_WEIGHT, SPREAD_EPSILON)
+    return np.clip(upsample(values, small, image, SPREAD_EPSILON), blur.min(), blur.max())
 
 
-def texture(gray, size=patches.SIZE):
+def texture(gray):
     """How much there is to judge by in the window around each pixel, by its mean squared gradient.
 
     Parameters
     ----------
     gray : (H, W) float32 ndarray
         In [0, 1].
-    size : int
-        Side of the window, pixels.
 
     Returns
     -------
@@ -125,4 +119,4 @@ def texture(gray, size=patches.SIZE):
     """
     smooth = cv2.GaussianBlur(255 * gray, (0, 0), 1)  # or noise would count
     energy = sum(cv2.Sobel(smooth, -1, dx, 1 - dx, scale=1 / 8) ** 2 for dx in (0, 1))
-    return np.clip(cv2.blur(energy, (size, size)) / TEXTURE, LEAST_TRUST, 1)
+    return np.clip(cv2.blur(energy, (patches.SIZE, patches.SIZE)) / TEXTURE, LEAST_TRUST, 1)

@@ -63,19 +63,19 @@ def qg(a, b, fused, variant="paper"):
     return float(_weighted(preserved, weight).mean())
 
 
-def qg_map(a, b, fused, variant="paper"):
+def qg_map(a, b, fused):
     """What `qg` averages: edge preservation at each pixel, weighted between the sources by edge strength.
 
     Parameters
     ----------
-    a, b, fused, variant
+    a, b, fused
         As in `qg`.
 
     Returns
     -------
     (H, W) float64 ndarray
     """
-    return _weighted(*_preserved(a, b, fused, variant))
+    return _weighted(*_preserved(a, b, fused, "paper"))
 
 
 def best(variant="paper"):

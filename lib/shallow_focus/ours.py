@@ -114,7 +114,7 @@ def added_blur(blur_map, f_number=2.0, photo_f_number=8.0, focus=None, c0=1.0):
     return np.copysign(added, signed, where=added > 0, out=added)
 
 
-def _at(defocus, focus, reach=7):
+def _at(defocus, focus):
     """The median around a point: one pixel of a map may be off."""
     x, y = focus
     height, width = defocus.shape
@@ -122,7 +122,7 @@ def _at(defocus, focus, reach=7):
         msg = f"Expected a focus within the photo, 0 to {width - 1} and 0 to {height - 1}, got {x:g},{y:g}."
         raise ValueError(msg)
     x, y = int(x), int(y)
-    return np.median(defocus[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1])
+    return np.median(defocus[max(y - 7, 0) : y + 8, max(x - 7, 0) : x + 8])
 
 
 def _render(light, added, peak):

@@ -5,6 +5,9 @@ import numpy as np
 
 from lib import dataset
 
+BINS = 15
+"""Of confidence, equally wide, for the calibration error."""
+
 
 def evaluate(model, samples, chunk=100):
     """Test a classifier.
@@ -50,7 +53,7 @@ def evaluate(model, samples, chunk=100):
     }
 
 
-def calibration_error(confidence, right, bins=15):
+def calibration_error(confidence, right):
     """Expected calibration error (Guo et al. 2017): how far confidence is from accuracy, answers sorted by confidence.
 
     Parameters
@@ -59,8 +62,6 @@ def calibration_error(confidence, right, bins=15):
         Probability of each answer, as the network says.
     right : (N,) bool ndarray
         Whether the answer was right.
-    bins : int
-        Of equal width.
 
     Returns
     -------
@@ -72,13 +73,12 @@ def calibration_error(confidence, right, bins=15):
     >>> calibration_error(np.array([0.9, 0.9]), np.array([True, False]))
     0.4
     """
-    number = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(number, np.asarray(confidence, np.float64) - right, bins)
+    number = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(number, np.asarray(confidence, np.float64) - right, BINS)
     return round(float(abs(gaps).sum() / len(confidence)), 6)
 
 
 def _probabilities(model, samples):
     flat = dataset.as_float(samples).reshape(-1, *samples.shape[2:], 1)
-    return keras.ops.convert_to_numpy(
-        model(flat, training=False)
-    )  # `predict_on_batch` would repeat itself on every replica
+    # `predict_on_batch` would repeat itself on every replica.
+    return keras.ops.convert_to_numpy(model(flat, training=False))
