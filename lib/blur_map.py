@@ -192,7 +192,8 @@ def read_map(path, shape):
         white = pictures.white_of_map(path)
         values = np.load(path, allow_pickle=False) if white is None else white * pictures.read(path).pixels
     except (OSError, ValueError, EOFError) as error:
-        msg = f"Cannot read the map {path} ({type(error).__name__}): expected the .npy file of `defocus map`, or its picture."
+        kind = type(error).__name__
+        msg = f"Cannot read the map {path} ({kind}): expected the .npy file of `defocus map`, or its picture."
         raise pictures.ImageError(msg) from error
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or values.shape != tuple(shape):
         found = getattr(values, "shape", "several arrays"), getattr(values, "dtype", "")

@@ -1,5 +1,6 @@
-"""The plots that chapters share."""
+"""The plots and tables that chapters share."""
 
+import dataclasses
 import math
 
 import matplotlib.pyplot as plt
@@ -104,43 +105,89 @@ def _draw_by_itself(axis, estimator, values):
     axis.set_title(f"{estimator.title}\n{low:.3g} to {high:.3g} {unit}", fontsize=9)
 
 
-def markdown(means, headings, sort_by=None, largest=(), title=str):
-    """Write a table, the best of each column in bold.
+def table(columns, rows, note="", largest=(), smallest=()):
+    """A table: data first, markup last.
 
     Parameters
     ----------
-    means : dict of dict
-        From `table`.
-    headings : dict of str
-        Columns: heading by key.
-    sort_by : str, optional
-        Key of the column that the rows are sorted by, the best first.
-    largest : collection of str
-        Keys for which large is good.
-    title : callable
-        What the table calls a row, by its name.
+    columns : dict of str to str
+        Headings, and how `format` writes the numbers below; an empty one for text.
+    rows : iterable of sequence
+        Numbers, text, or None where there is nothing.
+    note : str
+        Markdown for below the table, such as where its numbers come from.
+    largest, smallest : collection of str
+        Headings of columns whose largest or smallest number is in bold.
 
     Returns
     -------
-    str
+    Table
+
+    Raises
+    ------
+    ValueError
+        A row has more or fewer cells than there are columns.
 
     Examples
     --------
-    >>> print(markdown({"fdm": {"mae": 2.0}, "lbp": {"mae": 1.0}}, {"mae": "error"}, sort_by="mae"))
+    >>> print(table({"Method": "", "error": ".2f"}, [("lbp", 1 / 3), ("fdm", 2), ("gray", None)], smallest=["error"]))
     | Method | error |
     |---|---:|
-    | lbp | **1.000** |
-    | fdm | 2.000 |
+    | lbp | **0.33** |
+    | fdm | 2.00 |
+    | gray | - |
     """
-    best = {
-        key: (max if key in largest else min)(row[key] for row in means.values() if row[key] is not None)
-        for key in headings
-    }
-    names = sorted(means, key=lambda name: means[name][sort_by], reverse=sort_by in largest) if sort_by else means
-    lines = ["| Method | " + " | ".join(headings.values()) + " |", "|---|" + "---:|" * len(headings)]
-    for name in names:
-        cells = ("-" if value is None else f"{value:.3f}" for value in means[name].values())
-        bold = (means[name][key] == best[key] for key in headings)
-        marked = (f"**{cell}**" if is_best else cell for cell, is_best in zip(cells, bold, strict=True))
-        lines.append(f"| {title(name)} | " + " | ".join(marked) + " |")
-    return "\n".join(lines)
+    rows = [[value.item() if isinstance(value, np.generic) else value for value in row] for row in rows]
+    for row in rows:
+        if len(row) != len(columns):
+            msg = f"Expected {len(columns)} cells in a row ({', '.join(columns)}), got {len(row)}: {row}."
+            raise ValueError(msg)
+    return Table(columns, rows, note, {**dict.fromkeys(largest, max), **dict.fromkeys(smallest, min)})
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of `table`. A notebook shows it as Markdown and keeps its data beside that, as metadata of the output.
+
+    Attributes
+    ----------
+    columns : dict of str to str
+    rows : list of list
+    note : str
+    best : dict of str to callable
+        What chooses the number of a column that is in bold.
+    """
+
+    columns: dict
+    rows: list
+    note: str
+    best: dict
+
+    def __str__(self):
+        cells = zip(*map(self._column, self.columns, zip(*self.rows, strict=True)), strict=True)
+        rule = f"|{'|'.join('---:' if form else '---' for form in self.columns.values())}|"
+        first, *others = (f"| {' | '.join(line)} |" for line in [tuple(self.columns), *cells])
+        text = "\n".join([first, rule, *others])
+        return f"{text}\n\n{self.note}" if self.note else text
+
+    def _column(self, heading, values):
+        """The cells of a column, as text."""
+        numbers = [value for value in values if _is_number(value)]
+        best = self.best[heading](numbers) if heading in self.best and numbers else None
+        for value in values:
+            if value is None:
+                yield "-"
+            elif not _is_number(value):
+                yield str(value).replace("nan", "NaN") if isinstance(value, float) else value
+            else:
+                text = format(value, self.columns[heading])
+                yield f"**{text}**" if value == best else text
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = [[None if value != value else value for value in row] for row in self.rows]
+        shown = {"text/markdown": str(self), "text/plain": f"<table of {len(data)} rows>"}
+        return shown, {"table": [list(self.columns), *data]}
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and value == value

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from sklearn.metrics import precision_recall_fscore_support
 
-from lib import estimators, figures, photos, scenes
+from lib import estimators, photos, scenes
 from lib.metrics.map_errors import mask_scores
 from lib.scenes import Setting
 from lib.studies import comparisons
@@ -121,14 +121,10 @@ def test_table_averages_by_method_and_leaves_out_none():
     assert comparisons.table(rows, ["all.mae", "all.spearman"]) == {"a": {"all.mae": 2.0, "all.spearman": None}}
 
 
-def test_markdown_has_a_line_for_each_method_and_the_best_in_bold():
-    means = {"lbp": {"auc": 0.5, "mae": 2.0}, "constant": {"auc": None, "mae": 3.0}, "fdm": {"auc": 0.75, "mae": 1.0}}
-    lines = figures.markdown(means, {"auc": "area", "mae": "error"}, "mae", largest=["auc"], title=estimators.title)
-    assert lines.splitlines()[2:] == [
-        "| FDM | **0.750** | **1.000** |",
-        "| LBP | 0.500 | 2.000 |",
-        "| constant | - | 3.000 |",
-    ]
+def test_methods_are_ranked_by_a_mean():
+    means = {"lbp": {"auc": 0.5, "mae": 2.0}, "constant": {"auc": 0.3, "mae": 3.0}, "fdm": {"auc": 0.75, "mae": 1.0}}
+    assert comparisons.ranked(means, "mae") == [("FDM", 0.75, 1.0), ("LBP", 0.5, 2.0), ("constant", 0.3, 3.0)]
+    assert comparisons.ranked(means, "auc", largest=True) == comparisons.ranked(means, "mae")
 
 
 def test_every_method_is_compared_and_parameter_sets_are_not():

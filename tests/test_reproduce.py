@@ -24,8 +24,8 @@ _ = plt.plot([seed, 1])
 ```
 
 ```{code-cell} ipython3
-from IPython.display import Markdown
-Markdown(f"| profile | seed |\\n|---|---:|\\n| `{profile}` | {seed} |")
+from lib import figures
+figures.table({"profile": "", "seed": ".1f", "share": ".2f"}, [(profile, seed, 1 / 3), ("all", None, 1)])
 ```
 """
 FAILS = """```{code-cell} ipython3
@@ -64,7 +64,11 @@ def test_figures_and_tables_are_collected_with_their_provenance(book, tmp_path):
         assert picture.width > 100
     assert "<svg" in (out / "shows" / "fig-line.svg").read_text()
     with open(out / "shows" / "table-1.csv", newline="") as table:
-        assert list(csv.reader(table)) == [["profile", "seed"], ["local", "3"]]
+        assert list(csv.reader(table)) == [
+            ["profile", "seed", "share"],
+            ["local", "3", "0.3333333333333333"],
+            ["all", "", "1"],
+        ]
 
     # What is there and still holds is not run again; after a change of the chapter it is.
     assert chapters.reproduce(["shows"], out, {"profile": "local", "seed": 3}, book) == done

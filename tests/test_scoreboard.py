@@ -247,11 +247,11 @@ def test_the_summary_counts_every_claim_once_a_profile(board):
     found = scoreboard.counts(board)
     for profile in ("any", "quick", "local", "full"):
         assert sum(sum(counter.values()) for (name, _), counter in found.items() if name == profile) == len(CLAIMS)
-    assert "| local | figure |" in scoreboard.summary(board)
+    assert "| local | figure |" in str(scoreboard.summary(board))
 
 
 def test_the_table_links_every_claim_and_tells_profiles_that_agree_at_once(board):
-    text = scoreboard.markdown(board)
+    text = str(scoreboard.table(board))
     assert len(text.splitlines()) == len(CLAIMS) + 2
     assert text.count("{doc}`") == len(CLAIMS)
     step = next(line for line in text.splitlines() if line.startswith("| text | Step of the sliding window."))

@@ -9,7 +9,6 @@ import base64
 import csv
 import fnmatch
 import hashlib
-import io
 import json
 import re
 import time
@@ -29,8 +28,6 @@ from lib.studies.profiles import PROFILES
 RECORD = "record.json"
 NOTEBOOK = "notebook.ipynb"
 _BOTH_FORMATS = '%config InlineBackend.figure_formats = ["png", "svg"]'
-_TABLE_LINE = re.compile(r"^\|(.+)\|\s*$")
-_RULE = re.compile(r"^\|[\s:|-]+\|\s*$")
 
 
 class ReproductionError(ValueError):
@@ -249,44 +246,14 @@ def _figures(name, notebook, folder):
 
 
 def _tables(notebook, folder):
-    """Write the tables among the Markdown outputs as CSV; their names."""
+    """Write the data of the tables (`lib.figures.table`) as CSV; their names."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    texts = [output.data["text/markdown"] for output in outputs if "text/markdown" in output.get("data", {})]
-    names = []
-    for table in (table for text in texts for table in markdown_tables(text)):
-        names.append(f"table-{len(names) + 1}")
-        rows = io.StringIO()
-        csv.writer(rows, lineterminator="\n").writerows(table)
-        (folder / f"{names[-1]}.csv").write_text(rows.getvalue())
+    tables = [output.metadata["table"] for output in outputs if "table" in output.get("metadata", {})]
+    names = [f"table-{number}" for number in range(1, len(tables) + 1)]
+    for name, rows in zip(names, tables, strict=True):
+        with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
     return names
-
-
-def markdown_tables(text):
-    """The tables in a Markdown text.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of list of list of str
-        Tables of rows of cells.
-
-    Examples
-    --------
-    >>> markdown_tables("| a | b |\\n|---|--:|\\n| `x` | 1.5 |\\n\\nafter")
-    [[['a', 'b'], ['x', '1.5']]]
-    """
-    tables, rows = [], []
-    for line in [*text.splitlines(), ""]:
-        if found := _TABLE_LINE.match(line):
-            if not _RULE.match(line):
-                rows.append([cell.strip().replace("`", "") for cell in found[1].split("|")])
-        elif rows:
-            tables.append(rows)
-            rows = []
-    return tables
 
 
 FOLDER = paths.ROOT / "tests" / "recorded"

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from lib import estimators, images, paths, photos, pictures, scenes, storage
+from lib import estimators, figures, images, paths, photos, pictures, scenes, storage
 from lib.metrics.map_errors import calibrate, map_errors, mask_scores
 from lib.studies import records
 from lib.studies.profiles import PROFILES
@@ -209,8 +209,29 @@ def _mean(values):
     return sum(values) / len(values) if values else None
 
 
+def ranked(means, key, largest=False):
+    """The rows of a table, the best method first.
+
+    Parameters
+    ----------
+    means : dict of dict
+        From `table`.
+    key : str
+        Of the mean that decides.
+    largest : bool
+        Whether large is good.
+
+    Returns
+    -------
+    list of tuple
+        What the book calls a method, and its means.
+    """
+    order = sorted(means, key=lambda name: means[name][key], reverse=largest)
+    return [(estimators.title(name), *means[name].values()) for name in order]
+
+
 def overview(names):
-    """Write a table of what estimators return.
+    """A table of what estimators return.
 
     Parameters
     ----------
@@ -218,16 +239,15 @@ def overview(names):
 
     Returns
     -------
-    str
-        Markdown.
+    figures.Table
     """
-    lines = ["| Name | Method | Map | Works at |", "|---|---|---|---|"]
+    rows = []
     for name in names:
         method = estimators.get(name).method
         meaning = "sigma, pixels" if method.unit == "sigma" else f"score, {method.blurrier} is more blurred"
         size = f"{method.working_pixels / 1e6:g} megapixels at most" if method.working_pixels else "any size"
-        lines.append(f"| `{name}` | {estimators.title(name)} | {meaning} | {size} |")
-    return "\n".join(lines)
+        rows.append((f"`{name}`", estimators.title(name), meaning, size))
+    return figures.table(dict.fromkeys(("Name", "Method", "Map", "Works at"), ""), rows)
 
 
 def _dig(row, key):

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import matplotlib.pyplot as plt
 
-from lib import paths
+from lib import figures, paths
 from lib.studies.claims import READERS
 from lib.studies.profiles import PROFILES
 
@@ -204,18 +204,16 @@ def counts(rows):
 
 
 def summary(rows):
-    """`counts` as a Markdown table.
+    """`counts` as a table.
 
     Returns
     -------
-    str
+    figures.Table
     """
     found = counts(rows)
-    lines = ["| Profile | Kind | " + " | ".join(VERDICTS) + " |", "|---|---|" + "---:|" * len(VERDICTS)]
-    for profile, kind in sorted(found, key=lambda key: (["any", *PROFILES].index(key[0]), KINDS.index(key[1]))):
-        cells = " | ".join(str(found[profile, kind][word] or "-") for word in VERDICTS)
-        lines.append(f"| {profile} | {kind} | {cells} |")
-    return "\n".join(lines)
+    order = sorted(found, key=lambda key: (["any", *PROFILES].index(key[0]), KINDS.index(key[1])))
+    columns = {"Profile": "", "Kind": ""} | dict.fromkeys(VERDICTS, "d")
+    return figures.table(columns, [(*key, *(found[key][word] or None for word in VERDICTS)) for key in order])
 
 
 def sections(rows):
@@ -226,7 +224,7 @@ def sections(rows):
     return found
 
 
-def markdown(rows):
+def table(rows):
     """A table of claims and verdicts, with links to the chapters and figures.
 
     Parameters
@@ -236,16 +234,16 @@ def markdown(rows):
 
     Returns
     -------
-    str
+    figures.Table
     """
-    lines = ["| In the paper | It says | Here | Close if | Why | Where |", "|---|---|---|---|---|---|"]
+    lines = []
     for row in rows:
         value = row["value"].replace("; ", ", ") + (f" {row['unit']}" if row["unit"] else "")
         says = f"{row['claim']} **{value}**" if row["value"] else row["claim"]
         where = f"{{doc}}`{row['chapter']}`" + (f", {{numref}}`{row['figure']}`" if row["figure"] else "")
-        cells = row["item"], says, _here(row["verdicts"]), _allowance(row), row["reason"], where
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append((row["item"], says, _here(row["verdicts"]), _allowance(row), row["reason"], where))
+    headings = "In the paper", "It says", "Here", "Close if", "Why", "Where"
+    return figures.table(dict.fromkeys(headings, ""), lines)
 
 
 def _allowance(row):
