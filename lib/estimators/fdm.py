@@ -39,9 +39,11 @@ CONTRAST = 60.0
 """How fast the bond of two superpixels falls with their color difference."""
 LEAK = 1e-4
 """Keeps the propagation's matrix invertible."""
+MAX_BLUR = 10.0
+"""Largest sigma at an edge, pixels."""
 
 
-def estimate(image, sigma=0.75, superpixels=200, formula="exact", max_blur=10.0):
+def estimate(image, sigma=0.75, superpixels=200, formula="exact"):
     """Estimate the defocus map of a photo (Chen, Chen and Chang, ICIP 2016).
 
     Photos of more than 0.4 megapixels are estimated at that size, see `at_working_size`. The reference program
@@ -57,8 +59,6 @@ def estimate(image, sigma=0.75, superpixels=200, formula="exact", max_blur=10.0)
         How many SLIC makes, about.
     formula : {"exact", "released"}
         From the ratio of gradients to sigma, see above.
-    max_blur : float
-        Largest sigma at an edge, pixels.
 
     Returns
     -------
@@ -86,20 +86,20 @@ def estimate(image, sigma=0.75, superpixels=200, formula="exact", max_blur=10.0)
         color = np.dstack([image] * 3) if image.ndim == 2 else image
         labels = slic(color, superpixels, compactness=COMPACTNESS, start_label=0)
         labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
-        sparse = blur_at_edges(images.to_gray(image).astype(np.float64), sigma, formula, max_blur)
+        sparse = blur_at_edges(images.to_gray(image).astype(np.float64), sigma, formula)
         values = propagate(*superpixel_values(sparse, labels), superpixel_bonds(rgb2ycbcr(color), labels))
         return values[labels]
 
     return at_working_size(full_map, images.check_image(image), METHOD)
 
 
-def blur_at_edges(gray, sigma, formula="exact", max_blur=10.0):
+def blur_at_edges(gray, sigma, formula="exact"):
     """Sigma at Canny's edges, 0 elsewhere and where the ratio of the gradients makes no sense.
 
     Parameters
     ----------
     gray : (H, W) float64 ndarray
-    sigma, formula, max_blur
+    sigma, formula
         As in `estimate`.
 
     Returns
@@ -113,7 +113,7 @@ def blur_at_edges(gray, sigma, formula="exact", max_blur=10.0):
     r = ratio[found]
     sparse = np.zeros(gray.shape)
     sparse[found] = ratio_to_sigma(r, s1, s2) if formula == "exact" else s2 / np.sqrt(r**2 - 1)
-    return np.minimum(sparse, max_blur)
+    return np.minimum(sparse, MAX_BLUR)
 
 
 def superpixel_values(sparse, labels):

@@ -35,11 +35,11 @@ FOREGROUND, BACKGROUND = 0.3, 0.01
 MATTING_WEIGHT, MATTING_EPSILON = 100.0, 1e-7 / 9
 REDUCTION = 4
 """The matting is solved on a photo so many times smaller, Levin's coarsest level of three."""
+MOST_ROUNDS = 100
+"""Of the belief propagation."""
 
 
-def estimate(
-    image, threshold=DEFAULTS["threshold"], sizes=DEFAULTS["sizes"], beta=DEFAULTS["beta"], iterations=100, stop=1e-4
-):
+def estimate(image, threshold=DEFAULTS["threshold"], sizes=DEFAULTS["sizes"], beta=DEFAULTS["beta"]):
     """Estimate how probably each pixel is in focus (Yi and Eramian, IEEE TIP 2016).
 
     Photos of more than 0.4 megapixels are estimated at that size, see `at_working_size`.
@@ -54,10 +54,6 @@ def estimate(
         s1, s2, s3: sides of the windows, odd, from small to large.
     beta : float
         How strongly neighbors and scales are held together.
-    iterations : int
-        Of the belief propagation, at most.
-    stop : float
-        Change of the messages' logarithms at which it ends.
 
     Returns
     -------
@@ -82,7 +78,7 @@ def estimate(
     def score(image):
         codes = pattern_codes(np.rint(images.to_gray(image) * 255), threshold)
         alphas = [matte(stretch(sharpness(codes, size)), image) for size in sizes]
-        return belief(np.stack(alphas), beta, iterations, stop)
+        return belief(np.stack(alphas), beta)
 
     return at_working_size(score, images.check_image(image), METHOD)
 
@@ -174,7 +170,7 @@ def matte(share, image):
     return np.clip(upsample(coarse, small, image, MATTING_EPSILON), 0, 1)
 
 
-def belief(alphas, beta, iterations=100, stop=1e-4):
+def belief(alphas, beta, stop=1e-4):
     """Join the maps of all scales by loopy belief propagation: the probability of focus at the largest scale.
 
     The maps are standardized together and make a graph, each pixel bound to its four neighbors and to itself at the
@@ -186,8 +182,8 @@ def belief(alphas, beta, iterations=100, stop=1e-4):
     alphas : (3, H, W) ndarray
         Any number of scales, the largest last.
     beta : float
-    iterations : int
     stop : float
+        Change of the messages' logarithms at which it ends.
 
     Returns
     -------
@@ -199,7 +195,7 @@ def belief(alphas, beta, iterations=100, stop=1e-4):
     unequal = np.float32(np.exp(-beta))
     # messages[axis] holds those that arrive from the node before and from the node after, along that axis.
     messages = [(np.ones_like(node), np.ones_like(node)) for _ in range(3)]
-    for _ in range(iterations):
+    for _ in range(MOST_ROUNDS):
         total = node * np.prod([m for pair in messages for m in pair], axis=0)
         largest = 0.0
         for axis, (before, after) in enumerate(messages):

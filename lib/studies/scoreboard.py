@@ -45,12 +45,8 @@ class Verdict:
         return f"**{self.word}**" + (f" ({self.found})" if self.found else "")
 
 
-def claims(path=CLAIMS):
+def claims():
     """Read the claims of the paper.
-
-    Parameters
-    ----------
-    path : path
 
     Returns
     -------
@@ -60,7 +56,7 @@ def claims(path=CLAIMS):
         instead of computed, and in which profile it was ``seen``; the ``chapter`` and ``figure`` of this book; and the
         ``reason`` for the verdict.
     """
-    with open(path, newline="", encoding="utf-8") as table:
+    with open(CLAIMS, newline="", encoding="utf-8") as table:
         return list(csv.DictReader(table))
 
 
@@ -165,21 +161,15 @@ def _format(found, printed):
     return f"{found:.{decimals}f}" if 2 < decimals < 6 and abs(found) >= 10.0**-decimals else f"{found:.4g}"
 
 
-def board(path=CLAIMS, profiles=PROFILES):
+def board():
     """Every claim with its verdicts.
-
-    Parameters
-    ----------
-    path : path
-        Of the claims.
-    profiles : sequence of str
 
     Returns
     -------
     list of dict
         The rows of `claims`, each with ``verdicts``, a `Verdict` by profile.
     """
-    return [claim | {"verdicts": {profile: judge(claim, profile) for profile in profiles}} for claim in claims(path)]
+    return [claim | {"verdicts": {profile: judge(claim, profile) for profile in PROFILES}} for claim in claims()]
 
 
 def headline(row):

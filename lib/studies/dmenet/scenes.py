@@ -134,7 +134,7 @@ def _noise(rng, scale):
     return (field - field.mean()) / field.std()
 
 
-def make_pool(folder, split, count, seed=0, progress=None):
+def make_pool(folder, split, count, seed=0):
     """Render scenes once, to be read by the training many times.
 
     Parameters
@@ -144,8 +144,6 @@ def make_pool(folder, split, count, seed=0, progress=None):
         Finished files are kept.
     split : {"train", "test"}
     count, seed : int
-    progress : callable, optional
-        Called with (scenes done, scenes in all).
 
     Returns
     -------
@@ -164,8 +162,6 @@ def make_pool(folder, split, count, seed=0, progress=None):
         for number in range(count):
             scene = render(pictures, np.random.default_rng((seed, split == "test", number)))
             pool[0][number], pool[1][number] = images.to_uint8(scene.image), scene.sigma
-            if progress:
-                progress(number + 1, count)
         for file, written, path in zip(pool, partial, paths, strict=True):
             file.flush()
             written.rename(path)

@@ -117,7 +117,7 @@ def _resume(run, trainer, settings):
     return state
 
 
-def evaluate(model, pool, seed=0, noise=0.01):
+def evaluate(model, pool, seed=0):
     """Test a network on rendered scenes.
 
     Parameters
@@ -126,9 +126,7 @@ def evaluate(model, pool, seed=0, noise=0.01):
     pool : (images, sigma)
         Scenes that it was not trained on.
     seed : int
-        Of the noise.
-    noise : float
-        Its deviation.
+        Of the noise, whose deviation is 0.01.
 
     Returns
     -------
@@ -141,7 +139,7 @@ def evaluate(model, pool, seed=0, noise=0.01):
     rng = np.random.default_rng((seed, 2))
     errors = []
     for picture, sigma in zip(*pool, strict=True):
-        noisy = np.clip(np.float32(picture) / 255 + rng.normal(0, noise, picture.shape), 0, 1).astype(np.float32)
+        noisy = np.clip(np.float32(picture) / 255 + rng.normal(0, 0.01, picture.shape), 0, 1).astype(np.float32)
         errors.append(network.to_sigma(predict(tf.constant(noisy[None])).numpy()[0, ..., 0]) - sigma)
     errors, truth = np.stack(errors).astype(np.float64), np.asarray(pool[1], np.float64)
     return {
