@@ -1,35 +1,24 @@
 """The built book as a reader meets it, in a headless Chromium: ``make browser``."""
 
 import functools
-import http.server
-import os
 import re
-import shutil
-import threading
 from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import chromium
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from playwright.sync_api import sync_playwright
 
 from lib import paths
 from lib.studies import chapters
 
 HTML = paths.BUILD / "html"
 PAGES = sorted(path.name for path in HTML.glob("*.html"))
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
-pytestmark = [
-    # Else `make test` would judge a book that an edit has made stale.
-    pytest.mark.skipif("READ_BOOK" not in os.environ, reason="the built book is read by make browser"),
-    pytest.mark.skipif(not PAGES, reason="there is no built book: make book"),
-    pytest.mark.skipif(CHROMIUM is None, reason=f"none of {', '.join(NAMES)} is there, and CHROMIUM names none"),
-]
+# Else `make test` would judge a book that an edit has made stale.
+pytestmark = pytest.mark.skipif(not chromium.REQUIRED, reason="the built book is read by make browser")
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -37,23 +26,14 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 @pytest.fixture(scope="module")
 def site():
     """Address of the built book."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=HTML)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with chromium.served(HTML) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    with chromium.started() as browser:
         yield browser
-        browser.close()
 
 
 def visit(browser, address):
@@ -108,6 +88,10 @@ def violations(page, **options):
         for rule in found
         if rule["impact"] in ("serious", "critical")
     }
+
+
+def test_there_is_a_book():
+    assert PAGES, "make book"
 
 
 def test_a_page_loads_without_errors_and_from_its_own_host_only(opened):

@@ -36,7 +36,8 @@ function draw({ number, focus }) {
     label("lens", 0, 36),
     label("sensor", f1, 34),
   ];
-  const place = Math.abs(Q - focus) < 0.5 ? "q is in focus" : focus < Q ? "q is behind the focal plane" : "q is in front of it";
+  const side = focus < Q ? "q is behind the focal plane" : "q is in front of the focal plane";
+  const place = focus === Q ? "q is in focus" : side;
   const text = `A = ${A.toFixed(1)} mm, f1 = ${f1.toFixed(1)} mm, d = ${d.toFixed(2)} mm: ${place}.`;
   return { shapes, text };
 }

@@ -11,8 +11,11 @@ const find = (selector) => root.querySelector(selector);
 const all = (selector) => [...root.querySelectorAll(selector)];
 const backend = new URLSearchParams(location.search).get("backend") ?? undefined;
 
-/** How the lens is rendered while a slider moves, and when it rests: pixels, and steps of the radius. */
-const QUALITY = { draft: { pixels: 90_000, ratio: 1.8 }, fine: { pixels: 400_000, ratio: 1.4 } };
+/** How the lens is rendered while a slider moves, and when it rests. */
+const QUALITY = {
+  draft: { pixels: 90_000, ratio: 1.8, detail: 1.5 },
+  fine: { pixels: 400_000, ratio: 1.4, detail: 3 },
+};
 const SPEEDS = { alpha1: 30, alpha2: 92 }; // of the gain's rise and fall, as in the paper's Figure 11
 const MEDIAN_OF = 7; // pixels around a point, each way, since one may be off
 
@@ -132,8 +135,8 @@ function moveTo(x, y) {
   }
   const [sigma, low, high] = ["sigma", "low", "high"].map((map) => shown.maps[map][point.y * width + point.x]);
   find("[data-readout]").textContent =
-    `x ${point.x}, y ${point.y}: sigma ${sigma.toFixed(1)} pixels, ` +
-    `with a probability of 80 % between ${low.toFixed(1)} and ${high.toFixed(1)}`;
+    `x ${point.x}, y ${point.y}: sigma ${sigma.toFixed(1)} pixels; ` +
+    `the network's interval of 80 % is ${low.toFixed(1)} to ${high.toFixed(1)}`;
 }
 
 /** The median of sigma around the point. */
@@ -162,7 +165,12 @@ const value = (name) => Number(find(`[name=${name}]`).value);
 function settings() {
   return {
     lens: { wider: 2 ** (value("stops") / 2), focus, highlights: value("highlights") },
-    sharpen: { ...SPEEDS, beta1: value("from") / FULL_SCALE, beta2: value("to") / FULL_SCALE, strength: value("strength") },
+    sharpen: {
+      ...SPEEDS,
+      beta1: value("from") / FULL_SCALE,
+      beta2: value("to") / FULL_SCALE,
+      strength: value("strength"),
+    },
     mask: { most: value("most") },
   };
 }
@@ -195,7 +203,8 @@ async function draw() {
 
 async function picture(helper, current = () => true) {
   const [chosen, photo] = [mode(), shown];
-  const made = chosen === "photo" ? null : (await ask(helper, "picture", { mode: chosen, settings: settings()[chosen] })).picture;
+  const given = { mode: chosen, settings: settings()[chosen] };
+  const { picture: made } = chosen === "photo" ? {} : await ask(helper, "picture", given);
   if (photo === shown && current()) paint(made);
 }
 
@@ -294,6 +303,7 @@ function listen() {
 }
 
 async function sample(name) {
+  root.dataset.state = "working";
   const answer = await fetch(new URL(`${name}.png`, import.meta.url));
   open(new File([await answer.blob()], `${name}.png`));
 }

@@ -10,8 +10,6 @@
 const IN_FOCUS = 1;
 /** Radius in pixels below which a disk is a pixel. */
 const SMALLEST = 0.6;
-/** Radius in pixels that a disk keeps when its layer is halved. */
-const DETAIL = 1.5;
 /** From this value of 255 on, a pixel may have been brighter than the file can say. */
 const CLIPPED = 242;
 /** Cover below which a layer is not there: what rounding leaves. */
@@ -35,10 +33,10 @@ const SRGB = Uint8ClampedArray.from({ length: LAST + 1 }, (_, i) => {
  *
  * @param {ImageData} photo
  * @param {Float32Array} sigma Pixels.
- * @param {{pixels: number, ratio: number}} quality Halve until there are at most so many pixels; from the radius of one
- *   layer to that of the next.
+ * @param {{pixels: number, ratio: number, detail: number}} quality Halve until there are at most so many pixels; from
+ *   the radius of one layer to that of the next; radius in pixels that a disk keeps when its layer is halved further.
  */
-export function reduce({ data, width, height }, sigma, { pixels, ratio }) {
+export function reduce({ data, width, height }, sigma, { pixels, ratio, detail }) {
   const halvings = Math.max(0, Math.ceil(Math.log2((width * height) / pixels) / 2));
   const [w, h] = halved(width, height, halvings);
   const [light, glow, blur] = [new Float32Array(3 * w * h), new Float32Array(3 * w * h), new Float32Array(w * h)];
@@ -55,7 +53,7 @@ export function reduce({ data, width, height }, sigma, { pixels, ratio }) {
       blur[o] += (share * Math.max(0, sigma[i] - IN_FOCUS)) / 2 ** halvings;
     }
   }
-  return { width: w, height: h, halvings, ratio, light, glow, blur };
+  return { width: w, height: h, halvings, ratio, detail, light, glow, blur };
 }
 
 const halved = (width, height, halvings) => [width, height].map((length) => Math.ceil(length / 2 ** halvings));
@@ -119,8 +117,8 @@ function distinct(bytes) {
 }
 
 /** Layers as one: red, green, blue and cover of their pixels, each spread over a disk, in as small a picture as will do. */
-function spread({ width, height, levels, lit }, first, last, radius) {
-  const halvings = Math.max(0, Math.floor(Math.log2(radius / DETAIL)));
+function spread({ width, height, levels, lit, detail }, first, last, radius) {
+  const halvings = Math.max(0, Math.floor(Math.log2(radius / detail)));
   const [w, h] = halved(width, height, halvings);
   const values = new Float32Array(4 * w * h);
   for (let y = 0, i = 0; y < height; y++) {

@@ -5,8 +5,8 @@ const RUNTIMES = {
   webgpu: { module: "ort.jspi.bundle.min.mjs", code: "ort-wasm-simd-threaded.jspi.wasm.gz" },
 };
 const RUNTIME = new URL("../onnxruntime-web/", import.meta.url);
-const NETWORK = new URL("one_pass.onnx", import.meta.url);
-const MULTIPLE = 32; // of the sides of what the network takes
+const NETWORK = new URL("one_pass.onnx.gz", import.meta.url);
+const [MULTIPLE, LEAST] = [32, 64]; // of the sides of what the network takes
 const WARM_UP = 256; // pixels square
 
 /**
@@ -39,7 +39,7 @@ async function start(provider, progress) {
   const [ort, code, network] = await Promise.all([
     import(new URL(runtime.module, RUNTIME)),
     fetchAll(new URL(runtime.code, RUNTIME), note(0)).then(unzip),
-    fetchAll(NETWORK, note(1)),
+    fetchAll(NETWORK, note(1)).then(unzip),
   ]);
   ort.env.wasm.wasmBinary = code;
   ort.env.wasm.numThreads = 1; // more need headers that a static host does not send
@@ -81,7 +81,7 @@ async function unzip(bytes) {
  * @returns {Promise<{sigma: Float32Array, low: Float32Array, high: Float32Array}>}
  */
 export async function estimate({ session, ort }, rgba, width, height) {
-  const [W, H] = [width, height].map((length) => Math.ceil(length / MULTIPLE) * MULTIPLE);
+  const [W, H] = [width, height].map((length) => Math.max(Math.ceil(length / MULTIPLE) * MULTIPLE, LEAST));
   const photo = new ort.Tensor("float32", pad(rgba, width, height, W, H), [1, H, W, 3]);
   const { sigma: answer } = await session.run({ photo });
   const values = await answer.getData();

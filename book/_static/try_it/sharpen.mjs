@@ -43,7 +43,7 @@ function lowPass(plane, width, height) {
 }
 
 /** The mirror image beyond a border, the last pixel repeated. */
-function mirrored(place, length) {
+export function mirrored(place, length) {
   const within = ((place % (2 * length)) + 2 * length) % (2 * length);
   return Math.min(within, 2 * length - 1 - within);
 }

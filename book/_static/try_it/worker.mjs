@@ -1,24 +1,27 @@
 /* What takes time, beside the page: the network, and the pictures that follow the sliders. */
 
 import { mask } from "./colors.mjs";
+import * as filling from "./filling.mjs";
 import * as lens from "./lens.mjs";
 import { estimate, load } from "./network.mjs";
 import * as sharpening from "./sharpen.mjs";
 
-let network; // a promise; loaded on first use
+let loading; // a promise of the network and of what fills its map; begun on first use
 let photo, sigma; // what is worked on
 let ready = {}; // made of it, as far as it was needed
 
 const tasks = {
   /** The map of a photo. */
   async map({ pixels, backend }, progress) {
-    network ??= load(backend, progress);
-    network.catch(() => (network = undefined)); // the next try loads anew
-    const loaded = await network;
+    loading ??= Promise.all([load(backend, progress), filling.load()]);
+    loading.catch(() => (loading = undefined)); // the next try loads anew
+    const [network, constants] = await loading;
     progress(1);
     const begin = performance.now();
-    const maps = await estimate(loaded, pixels.data, pixels.width, pixels.height);
-    return { maps, provider: loaded.provider, seconds: (performance.now() - begin) / 1000 };
+    const { data, width, height } = pixels;
+    const maps = await estimate(network, data, width, height);
+    maps.sigma = filling.fill(maps, data, width, height, constants);
+    return { maps, provider: network.provider, seconds: (performance.now() - begin) / 1000 };
   },
 
   /** Keep a photo and its map, and prepare what the sliders need. */
