@@ -12,7 +12,7 @@ from lib.engines import core, onnx, openvino
 from lib.studies import blur_map as blur_map_study
 
 LENS = "mobilenet_v2-lens"
-EXPORTS = sorted(path.stem for path in paths.weights().glob("*.onnx"))
+EXPORTS = [name for name in classifiers.shipped() if (paths.weights() / f"{name}.onnx").is_file()]
 FLOAT32 = ("onnx", "openvino")
 NO_BFLOAT16 = "BF16" not in openvino.openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 bfloat16 = pytest.param("openvino-bf16", marks=pytest.mark.skipif(NO_BFLOAT16, reason="the processor has no bfloat16"))

@@ -94,7 +94,8 @@ def cached(model):
 @click.argument("names", nargs=-1)
 def main(names):
     """Export the shipped classifiers NAMES to data/weights; without NAMES, those whose ONNX file is shipped."""
-    for name in names or sorted(path.stem for path in paths.weights().glob("*.onnx")):
+    shipped = [name for name in classifiers.shipped() if (paths.weights() / f"{name}.onnx").is_file()]
+    for name in names or shipped:
         path = paths.weights() / f"{name}.onnx"
         export(classifiers.load(name), path)
         click.echo(path)

@@ -14,8 +14,8 @@ from lib import paths, storage
 from lib.engines.engine import require
 
 OPSET = 17
-WEIGHTS = paths.weights() / "one_pass.npz"
-SHIPPED = paths.weights() / "one_pass.onnx"
+WEIGHTS = paths.DATA / "weights" / "one_pass.npz"
+SHIPPED = paths.DATA / "weights" / "one_pass.onnx"
 
 
 def export(weights, path):

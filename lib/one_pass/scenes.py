@@ -49,7 +49,7 @@ class Scene(NamedTuple):
 @functools.cache
 def _test_photos():
     """The photos that SpectrumNet was tested on: neither network has seen them, so both can be."""
-    card = (paths.weights() / "spectrum_net-lens.md").read_text(encoding="utf-8")
+    card = (paths.DATA / "weights" / "spectrum_net-lens.md").read_text(encoding="utf-8")
     return frozenset(re.search(r"held out for test\*\* \(\d+\): (.*)", card).group(1).strip(" .\n").split(", "))
 
 
