@@ -6,8 +6,14 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 
+WIDTH = 9.6
+"""Of a figure, inches: where a window has 1280 pixels the text has 700, so that a point is about a pixel."""
+COLUMNS = 4
+"""Pictures in a row at most: more would be too small to see anything."""
+_DPI = 130  # so that a wide window shows more detail
 
-def show(pictures, titles=None, columns=None, vmax=None, size=3.2):
+
+def show(pictures, titles=None, columns=None, vmax=None):
     """Draw pictures and maps side by side.
 
     Parameters
@@ -17,28 +23,15 @@ def show(pictures, titles=None, columns=None, vmax=None, size=3.2):
         is given; other 2-D arrays are maps and get a color bar.
     titles : sequence of str, optional
     columns : int, optional
-        Pictures in a row; all of them by default.
+        Pictures in a row, 4 at most; by default all of them, where they fit.
     vmax : float, optional
         Upper end of the maps' color scale (the lower end is 0). Each map's own maximum by default.
-    size : float
-        Width of one picture, inches.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    columns = columns or len(pictures)
-    rows = math.ceil(len(pictures) / columns)
-    height, width = pictures[0].shape[:2]
-    fig, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(size * columns, rows * (size * height / width + 0.35)),
-        squeeze=False,
-        layout="constrained",
-    )
-    for axis in axes.flat:
-        axis.axis("off")
+    fig, axes = _grid(len(pictures), pictures[0].shape, columns)
     for axis, picture, title in zip(axes.flat, pictures, titles or [""] * len(pictures), strict=False):
         is_map = picture.ndim == 2 and (vmax is not None or picture.min() < 0 or picture.max() > 1)
         if is_map:
@@ -50,7 +43,7 @@ def show(pictures, titles=None, columns=None, vmax=None, size=3.2):
     return fig
 
 
-def contact_sheet(image, maps, truth=None, common_scale=True, columns=4, size=3.0):
+def contact_sheet(image, maps, truth=None, common_scale=True, columns=COLUMNS):
     """Draw a photo and its maps, dark where sharp.
 
     Parameters
@@ -65,8 +58,7 @@ def contact_sheet(image, maps, truth=None, common_scale=True, columns=4, size=3.
         Whether maps in sigma share one color scale. Scores never do: a map with a scale of its own runs from its 1st to
         its 99th percentile, which the title tells.
     columns : int
-    size : float
-        Width of one picture, inches.
+        Pictures in a row, 4 at most.
 
     Returns
     -------
@@ -76,24 +68,33 @@ def contact_sheet(image, maps, truth=None, common_scale=True, columns=4, size=3.
     in_sigma = [values for estimator, values in maps if estimator.method.unit == "sigma"]
     top = max((float(np.percentile(values, 99.5)) for values in [*in_sigma, *known.values()]), default=1.0)
     count = 1 + len(known) + len(maps)
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    figsize = size * columns, (size * image.shape[0] / image.shape[1] + 0.4) * rows
-    fig, axes = plt.subplots(rows, columns, figsize=figsize, squeeze=False, layout="constrained")
-    for axis in axes.flat:
-        axis.axis("off")
+    fig, axes = _grid(count, image.shape, min(columns, count))
     axes.flat[0].imshow(image, cmap="gray", vmin=0, vmax=1)
-    axes.flat[0].set_title("photo", fontsize=9)
+    axes.flat[0].set_title("photo", fontsize=10)
     shared = None
     for axis, (drawn, values) in zip(axes.flat[1:], [*known.items(), *maps], strict=False):
         if isinstance(drawn, str) or (common_scale and drawn.method.unit == "sigma"):
             shared = axis.imshow(values, cmap="magma", vmin=0, vmax=max(top, 1e-3))
-            axis.set_title(drawn if isinstance(drawn, str) else drawn.title, fontsize=9)
+            axis.set_title(drawn if isinstance(drawn, str) else drawn.title, fontsize=10)
         else:
             _draw_by_itself(axis, drawn, values)
     if shared:
         fig.colorbar(shared, ax=axes, location="right", shrink=0.6, label=r"$\sigma$ (pixels)")
     return fig
+
+
+def _grid(count, shape, columns=None):
+    """A figure with a place for each picture; (figure, places)."""
+    columns = columns or min(count, COLUMNS)
+    if columns > COLUMNS:
+        msg = f"Expected at most {COLUMNS} pictures in a row, got {columns}: ask for fewer columns."
+        raise ValueError(msg)
+    rows = math.ceil(count / columns)
+    figsize = WIDTH, rows * (WIDTH / columns * shape[0] / shape[1] + 0.35)
+    fig, axes = plt.subplots(rows, columns, figsize=figsize, dpi=_DPI, squeeze=False, layout="constrained")
+    for axis in axes.flat:
+        axis.axis("off")
+    return fig, axes
 
 
 def _draw_by_itself(axis, estimator, values):
@@ -102,7 +103,7 @@ def _draw_by_itself(axis, estimator, values):
     limits = sorted(estimator.blur(np.array([low, high])))
     axis.imshow(estimator.blur(values), cmap="magma", vmin=limits[0], vmax=limits[1])
     unit = "px" if estimator.method.unit == "sigma" else "score"
-    axis.set_title(f"{estimator.title}\n{low:.3g} to {high:.3g} {unit}", fontsize=9)
+    axis.set_title(f"{estimator.title}\n{low:.3g} to {high:.3g} {unit}", fontsize=10)
 
 
 def table(columns, rows, note="", largest=(), smallest=()):

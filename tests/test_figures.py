@@ -2,12 +2,13 @@
 
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from markdown_it import MarkdownIt
 
-from lib import figures
+from lib import estimators, figures
 
 COLUMNS = {"Method": "", "area": ".2f", "error": ".1f"}
 ROWS = [("FDM", np.float32(0.25), 3), ("LBP", 0.5, float("nan")), ("constant", None, 2.0)]
@@ -35,6 +36,34 @@ def test_a_notebook_gets_the_data_beside_the_markdown():
     assert shown["text/markdown"].endswith("|\n\n*a note*")
     data = json.loads(json.dumps(metadata["table"], allow_nan=False))
     assert data == [list(COLUMNS), ["FDM", 0.25, 3], ["LBP", 0.5, None], ["constant", None, 2.0]]
+
+
+@pytest.fixture(params=["show", "contact_sheet"])
+def drawn(request):
+    """A figure of seven pictures."""
+    image = np.random.default_rng(0).random((60, 80, 3))
+    maps = [(estimators.get("ours"), 9 * image[..., 0]), (estimators.get("entropy"), image[..., 1])] * 3
+    if request.param == "show":
+        fig = figures.show([image, *(values for _, values in maps)], ["a picture"] * 7)
+    else:
+        fig = figures.contact_sheet(image, maps)
+    yield fig
+    plt.close(fig)
+
+
+def test_pictures_can_be_told_apart_at_the_width_of_the_text(drawn):
+    pixels = 700 / drawn.get_figwidth() / 72  # of a point, where the figure is 700 wide
+    titles = [axis.title for axis in drawn.axes if axis.images and axis.title.get_text()]
+    assert len(titles) == 7
+    assert min(title.get_fontsize() for title in titles) * pixels >= 9
+    assert max(axis.get_subplotspec().get_gridspec().ncols for axis in drawn.axes if axis.images) == 4
+    drawn.draw_without_rendering()
+    assert all(axis.get_position().width > 0.15 for axis in drawn.axes if axis.images)
+
+
+def test_more_than_four_pictures_in_a_row_are_refused():
+    with pytest.raises(ValueError, match="Expected at most 4 pictures in a row, got 5"):
+        figures.show([np.zeros((8, 8))] * 5, columns=5)
 
 
 def test_a_row_of_another_length_is_refused():
