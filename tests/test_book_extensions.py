@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 from jupyter_cache import get_cache
 from pybtex.database import parse_string
 
-from book._ext import author_year, fresh_execution, pages
+from book._ext import author_year, folds, fresh_execution, pages
 
 
 @pytest.fixture
@@ -64,6 +66,25 @@ def test_the_entries_of_the_bibliography_are_items_of_its_list():
     context = {"body": '<div role="list"><div role="doc-biblioentry">A</div></div>'}
     pages.mend_roles(None, "bibliography", "page.html", context, None)
     assert context["body"] == '<div role="list"><div role="listitem">A</div></div>'
+
+
+def cell(code, shown=None, hide_mode="input"):
+    """A code cell as MyST-NB makes it."""
+    source = nodes.container("", nodes.literal_block(text=code), nb_element="cell_code_source")
+    made = nodes.container("", source, nb_element="cell_code", hide_mode=hide_mode)
+    if shown:
+        made += nodes.container("", nodes.paragraph(text=shown), nb_element="cell_code_output")
+    return made
+
+
+def test_folded_cells_that_follow_each_other_have_one_fold():
+    page = new_document("page")
+    read, draw, alone = cell("read"), cell("draw", "a figure"), cell("alone", "a table")
+    page += [cell("lesson", hide_mode=""), read, draw, cell("list", "a list"), nodes.paragraph(text="prose"), alone]
+    folds.OneFold(page).run()
+    code = [[block.astext() for block in each.findall(nodes.literal_block)] for each in page.children]
+    assert code == [["lesson"], ["read", "draw", "list"], [], [], [], ["alone"]]
+    assert [each.astext() for each in page.findall(nodes.paragraph)] == ["a figure", "a list", "prose", "a table"]
 
 
 def test_labels_name_authors_and_year_and_tell_works_apart():
