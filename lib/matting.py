@@ -1,11 +1,15 @@
 """Filling in a map that is known at some pixels, along the colors of the photo (Levin, Lischinski and Weiss 2008)."""
 
+import functools
+import importlib.util
+import os
+
 import cv2
 import numpy as np
-import pymatting
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from lib import storage
 from lib.guided_filter import linear_models
 
 DIRECT = 40_000
@@ -48,6 +52,7 @@ def interpolate(values, trust, image, weight, epsilon):
         x = splu(equations, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
     else:
         start = np.full(trust.size, right.sum() / diagonal.sum())
+        pymatting = _pymatting()
         multigrid = pymatting.vcycle(equations, trust.shape)
         x = pymatting.cg(equations, right, x0=start, M=multigrid, rtol=TOLERANCE, maxiter=2000)
     return x.reshape(trust.shape).astype(np.float32)
@@ -64,7 +69,16 @@ def laplacian(image, epsilon):
     centered = colors - colors.mean(axis=0)
     axes = np.linalg.eigh(centered.T @ centered)[1]
     rotated = np.ascontiguousarray((centered @ axes).reshape(*np.shape(image)[:2], 3))
-    return pymatting.cf_laplacian(rotated, WINDOW * epsilon)
+    return _pymatting().cf_laplacian(rotated, WINDOW * epsilon)
+
+
+@functools.cache
+def _pymatting():
+    """PyMatting, imported when it is asked for; Numba keeps what it compiles for it where it may write."""
+    (folder,) = importlib.util.find_spec("pymatting").submodule_search_locations
+    if not storage.is_writable(folder) and not storage.is_writable(os.path.expanduser("~/.cache/numba")):
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(storage.scratch()))
+    return importlib.import_module("pymatting")
 
 
 def upsample(x, image, larger, epsilon):

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -141,6 +142,24 @@ def alone_in(folder):
         yield
     finally:
         os.close(descriptor)
+
+
+def is_writable(folder):
+    """Whether a folder can be written to or, where it is missing, made."""
+    folder = Path(folder).absolute()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK)
+
+
+@functools.cache
+def _scratch():
+    return tempfile.TemporaryDirectory(prefix="defocus-")
+
+
+def scratch():
+    """A folder for temporary files, which goes when the process ends."""
+    return Path(_scratch().name)
 
 
 @contextmanager

@@ -1,10 +1,14 @@
 """The command line, ``defocus``: one command a file."""
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 
 import click
 
+from lib import storage
 from lib.cli import jobs
 from lib.cli.blur import blur_command
 from lib.cli.compare import compare_command
@@ -44,14 +48,42 @@ def main(arguments=None):
         Those of the process by default.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _leave_home_alone()
     try:
-        cli.main(arguments, prog_name="defocus", standalone_mode=False)
+        with _ended_by_sigterm():
+            cli.main(arguments, prog_name="defocus", standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit("interrupted")
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     except click.ClickException as error:
         _fail(error.format_message())
     except (ValueError, OSError) as error:
         _fail(jobs.describe(error))
+
+
+def _leave_home_alone():
+    """Give Matplotlib and Keras a folder that goes with the process, where they have made none at home yet."""
+    home = os.path.expanduser("~")
+    folders = {"MPLCONFIGDIR": (".config/matplotlib", ".cache/matplotlib", ".matplotlib"), "KERAS_HOME": (".keras",)}
+    for variable, places in folders.items():
+        if variable not in os.environ and not any(os.path.isdir(os.path.join(home, place)) for place in places):
+            try:
+                os.environ[variable] = str(storage.scratch())
+            except OSError:  # no folder for temporary files: Keras does without Matplotlib
+                sys.modules.setdefault("matplotlib.pyplot", None)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm():
+    """End by SIGTERM as by an exception, so that temporary files go."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _fail(message):

@@ -14,7 +14,7 @@ from lib import images, pictures, storage
 from lib.blur_map import read_map, read_sigma
 from lib.cli.jobs import Folder, UserError, describe, pair, run
 from lib.cli.options import import_tensorflow, output_options, photos_argument
-from lib.studies import records
+from lib.studies import fingerprint
 
 COLUMNS = ("photo", "method", "unit", "blurrier", "mean", "low", "high", "seconds")
 SIGMA_COLUMNS = ("rmse", "mae", "spearman")
@@ -188,7 +188,7 @@ class Table:
         path = self.path.parent / photo / f"{name}.npy"
         rows = self._rows() or {}
         row = rows.get((photo, name), {})
-        if path.is_file() and row.get(KEY) == f"{content}-{_code()}":
+        if path.is_file() and row.get(KEY) == f"{content}-{_code(name)}":
             with contextlib.suppress(pictures.ImageError):  # not a whole map: estimated again
                 values = read_map(path, pixels.shape[:2])
                 self._add(photo, content, name, values, row["seconds"], known)
@@ -222,7 +222,7 @@ class Table:
     def _add(self, photo, content, name, values, seconds, known):
         """Judge a map and write the table anew; what it says about another photo of that name goes, with the maps."""
         row = {"photo": photo, "method": name, "seconds": seconds, **_judged(name, values, known)}
-        row[KEY] = f"{content}-{_code()}"
+        row[KEY] = f"{content}-{_code(name)}"
         with storage.folder_of(self.path) as folder, storage.alone_in(folder):
             rows = self._rows() or {}
             for key in [key for key in rows if key[0] == photo and not (rows[key].get(KEY) or "").startswith(content)]:
@@ -262,6 +262,10 @@ def _judged(name, values, known):
 
 
 @functools.cache
-def _code():
-    """A hash of the code and the networks that make the maps."""
-    return records.inputs_hash(inputs=("lib", "data/weights"))[:12]
+def _code(name):
+    """A hash of the code and the networks that make a method's maps."""
+    from lib import estimators
+
+    function = estimators.get(name).estimate
+    function = getattr(function, "func", function)
+    return fingerprint.of_function(function, {"name": name}, ("data/weights",))[:12]

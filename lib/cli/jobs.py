@@ -1,7 +1,6 @@
 """What the commands share: which output belongs to which photo, what it may replace, how a run goes through them."""
 
 import contextlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -274,9 +273,7 @@ def check_writable(target):
     UserError
     """
     folder = target.absolute().parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
+    if not storage.is_writable(folder):
         msg = f"Cannot write {target}: {folder} is no folder that you may write to; name another with --output."
         raise UserError(msg)
 

@@ -6,7 +6,7 @@ import click
 import numpy as np
 import onnxruntime
 
-from lib import classifiers, paths, storage
+from lib import paths, storage
 from lib.engines.engine import Engine, require
 
 BATCH = 256
@@ -38,11 +38,7 @@ def start(path):
 
 
 CACHE = paths.ROOT / "runs" / "onnx"
-
-
 OPSET = 17
-
-
 INPUT = "patches"
 
 
@@ -73,6 +69,8 @@ def export(model, path):
 def cached(model):
     """The ONNX file of an open model in ``runs/onnx``, exported if there is none for these weights.
 
+    Where that folder cannot be written to, the file goes with the process.
+
     Parameters
     ----------
     model : keras.Model
@@ -84,16 +82,20 @@ def cached(model):
     digest = hashlib.sha256(repr((model.input_shape, model.output_shape, OPSET)).encode())
     for weight in model.get_weights():
         digest.update(weight.tobytes())
-    path = CACHE / f"{model.name}-{digest.hexdigest()[:16]}.onnx"
-    if not path.is_file():
-        export(model, path)
-    return path
+    name = f"{model.name}-{digest.hexdigest()[:16]}.onnx"
+    if not (CACHE / name).is_file():
+        folder = CACHE if storage.is_writable(CACHE) else storage.scratch()
+        export(model, folder / name)
+        return folder / name
+    return CACHE / name
 
 
 @click.command()
 @click.argument("names", nargs=-1)
 def main(names):
     """Export the shipped classifiers NAMES to data/weights; without NAMES, those whose ONNX file is shipped."""
+    from lib import classifiers  # here: it imports TensorFlow
+
     shipped = [name for name in classifiers.shipped() if (paths.weights() / f"{name}.onnx").is_file()]
     for name in names or shipped:
         path = paths.weights() / f"{name}.onnx"

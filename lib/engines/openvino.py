@@ -50,9 +50,11 @@ def start(path, precision="f32"):
             probabilities[first : first + BATCH] = request.get_output_tensor(0).data
 
         queue.set_callback(keep)
-        for first in firsts:
-            queue.start_async({0: filled[first : first + BATCH]}, first, share_inputs=True)
-        queue.wait_all()
+        try:
+            for first in firsts:
+                queue.start_async({0: filled[first : first + BATCH]}, first, share_inputs=True)
+        finally:  # an interrupted process must not end under its requests
+            queue.wait_all()
         return probabilities[: len(windows)]
 
     return Engine(predict, shape[1])

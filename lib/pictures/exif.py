@@ -120,7 +120,8 @@ def _without_thumbnail(block, first):
     thumbnail = directories.Directory()
     with contextlib.suppress(ValueError):
         thumbnail = directories.read(block, first.next)
-    struct.pack_into(first.order + "I", block, first.position + 2 + 12 * count, 0)
+    with contextlib.suppress(struct.error):  # a block that is cut off has no place for it
+        struct.pack_into(first.order + "I", block, first.position + 2 + 12 * count, 0)
     begin, length = thumbnail.integer(513, 0), thumbnail.integer(514, 0)
     if begin > first.position and length:
         if begin + length >= len(block) - 1:

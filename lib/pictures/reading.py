@@ -172,7 +172,10 @@ def _picture(stored):
     samples = _turn(stored.samples, orientation)
     height, width = samples.shape[:2]
     if block:
-        block, stale = exif.upright(block, width, height, orientation != 1)
+        try:
+            block, stale = exif.upright(block, width, height, orientation != 1)
+        except (ValueError, struct.error):
+            block, stale = None, ("EXIF (damaged)",)
         left_out += stale
     values = np.divide(samples, np.float32(np.iinfo(samples.dtype).max), dtype=np.float32)
     pixels, alpha = _split_alpha(values)
