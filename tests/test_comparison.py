@@ -88,17 +88,6 @@ def test_maps_that_are_there_are_not_estimated_again(tmp_path, monkeypatch):
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["entropy.npy"]
 
 
-def test_what_other_code_has_left_is_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(comparisons, "RUNS", tmp_path / "comparison")
-    mine = comparisons.unfinished()
-    (mine / "quick").mkdir(parents=True)
-    assert comparisons.unfinished() == mine
-    assert (mine / "quick").is_dir()
-    monkeypatch.setattr(comparisons.records, "inputs_hash", lambda inputs: "other")
-    assert comparisons.unfinished() == tmp_path / "comparison" / "other"
-    assert not mine.exists()
-
-
 def test_mask_scores_by_their_definition():
     rng = np.random.default_rng(0)
     blurred = rng.random((30, 40)) > 0.4

@@ -1,4 +1,4 @@
-"""What the engines cost: ``python -m lib.studies.blur_map``, about half an hour of one core.
+"""What the engines cost.
 
 All contestants run in one run, each in a process of its own, and take turns, so that what else the machine does
 hits them alike. Ratios are those of processor time, summed over the threads; times by the clock are recorded too.
@@ -11,12 +11,12 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import click
 import numpy as np
 
-from lib import blur_map, engines, images, patches, paths, photos, pictures
+from lib import blur_map, engines, images, patches, photos, pictures
 from lib.engines.core import onnx_file
-from lib.studies import profiles, records
+from lib.studies import records
+from lib.studies.run import study
 
 NETWORK = "mobilenet_v2-lens"
 WINDOWS = 2048
@@ -28,7 +28,6 @@ SPREAD = 4
 """One in so many of those photos is taken."""
 PHOTOS = {0.25: (32, 16, 8, 4), 1: (32, 16, 8, 4), 4: (32, 16, 8, 4), 24: (32, 16, 8)}
 """Steps by megapixels: what takes each engine less than four minutes."""
-RECORD = paths.RESULTS / "local" / "inference.json"
 
 
 def one_at_a_time():
@@ -212,12 +211,13 @@ def rates(contestants, every, rounds=ROUNDS):
     return rows
 
 
-def unseen(contestants, count=UNSEEN):
+def unseen(contestants, files, count=UNSEEN):
     """The share of windows with the same level as Keras, on photos by which nothing in `lib.engines` was chosen.
 
     Parameters
     ----------
     contestants : Contestants
+    files : sequence of path
     count : int
 
     Returns
@@ -225,8 +225,7 @@ def unseen(contestants, count=UNSEEN):
     dict of str to float
         By engine.
     """
-    pictures = [images.to_gray(pictures.read(path).pixels) for path in photos.training_files()[::SPREAD]]
-    every = windows(count, pictures=pictures)
+    every = windows(count, pictures=[images.to_gray(pictures.read(path).pixels) for path in files])
     answers = {
         name: contestants.measure(name, every)[1].argmax(1) for name in engines.ENGINES if name in contestants.idle
     }
@@ -272,41 +271,20 @@ def maps(contestants, sizes=PHOTOS):
                 )
 
 
-@click.command()
-@click.option("--profile", type=click.Choice(profiles.PROFILES), default="local", show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=RECORD, help="Record.")
-@click.option("--registry", is_flag=True, help="Compare the answers on the registry's photos, too.")
-def main(profile, output, registry):
-    """Record what the engines cost."""
-    began = time.perf_counter()
+@study("inference", minutes=(2, 14, 14), data="", needs=(f"train_{NETWORK}",))
+def inference(job):
+    """What the engines cost that run a classifier: time, memory, and how far their answers agree with Keras."""
+    quick = job.profile == "quick"
+    count = 256 if quick else job.count(WINDOWS, least=SLOW["onnx-int8"])
+    job.data = f"{count} windows of the bundled photos; china, mirrored"
     with Contestants() as contestants:
         for name, why in contestants.left_out.items():
-            click.echo(f"{name} is left out: {why}", err=True)
-        result = {"network": NETWORK, "left_out": contestants.left_out, "rates": rates(contestants, windows(WINDOWS))}
-        for row in result["rates"]:
-            click.echo(
-                f"{row['engine']:20} {row['per_processor_second']:8.1f} patches per processor second, "
-                f"{row['times_keras']:6.3f} times Keras, {row['mebibytes']:5.0f} MiB, "
-                f"the same level in {100 * row['same_level']:.2f} %"
-            )
-        if registry:
-            result["unseen"] = unseen(contestants)
-            click.echo(f"The same level on the registry's photos: {result['unseen']}")
-        result["maps"] = []
-        for row in maps(contestants):
-            result["maps"].append(row)
-            click.echo(
-                f"{row['megapixels']:5.2f} megapixels, step {row['step']:2}, {row['engine']:14} "
-                f"{row['processor_seconds']:6.2f} processor seconds, {row['seconds']:6.2f} by the clock, "
-                f"{row['mebibytes']:5.0f} MiB, the same level in {100 * row['same_level']:.2f} %"
-            )
-    seconds = time.perf_counter() - began
-    data = f"{WINDOWS} windows of the bundled photos; china, mirrored"
-    if registry:
-        data += f"; {UNSEEN} windows of the registry's photos"
-    records.write(output, result, profile=profile, data=data, seed=0, seconds=seconds)
-    click.echo(output)
-
-
-if __name__ == "__main__":
-    main()
+            job.say(f"{name} is left out: {why}")
+        measured = rates(contestants, windows(count), 1 if quick else job.count(ROUNDS))
+        result = {"network": NETWORK, "left_out": contestants.left_out, "rates": measured}
+        files, more = (photos.files("gb82"), count) if quick else (photos.training_files()[::SPREAD], UNSEEN)
+        result["unseen"] = unseen(contestants, job.some(files), job.count(more))
+        job.data += f"; {job.count(more)} windows of {'gb82' if quick else 'the registry'}"
+        sizes = dict([*PHOTOS.items()][:1] if quick else job.some(PHOTOS.items()))
+        result["maps"] = list(maps(contestants, sizes))
+    return result

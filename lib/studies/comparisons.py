@@ -1,24 +1,20 @@
 """The estimators against ground truth: rendered scenes, whose sigma is known, and photos with masks of what is blurred.
 
-``python -m lib.studies.comparisons scenes`` and ``python -m lib.studies.comparisons masks`` record the results that
-the chapter "Comparisons" reads. Maps that a killed run of the same code has left in ``runs/comparison`` are not
-estimated again.
+And what they cost. Maps that a killed run of the same code and networks has left are not estimated again.
 """
 
-import json
-import shutil
-import subprocess
-import sys
+import itertools
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import click
 import numpy as np
 
-from lib import estimators, figures, images, paths, photos, pictures, scenes, storage
+from lib import estimators, figures, images, photos, pictures, scenes, storage
 from lib.metrics.map_errors import calibrate, map_errors, mask_scores
 from lib.studies import records
-from lib.studies.profiles import PROFILES
+from lib.studies.run import study
 
 METHODS = (
     "ours",
@@ -33,13 +29,12 @@ METHODS = (
     "laplacian_variance",
 )
 """Those that are compared besides what else is shipped, see `methods`."""
-RUNS = paths.ROOT / "runs" / "comparison"
 
 
 # Rendered scenes
 
 
-def judge_scenes(names, profile="quick", folder=None, progress=None):
+def judge_scenes(names, profile="quick", folder=None, progress=None, only=None):
     """Errors of estimators on the rendered scenes.
 
     A score has no sigma. It gets one by *calibration*: the growing function of the score that fits the true sigma
@@ -55,6 +50,8 @@ def judge_scenes(names, profile="quick", folder=None, progress=None):
         Where maps are kept.
     progress : callable, optional
         Called with one line of text after each map.
+    only : collection of str, optional
+        Of the scenes, those to judge on.
 
     Returns
     -------
@@ -64,6 +61,8 @@ def judge_scenes(names, profile="quick", folder=None, progress=None):
     """
     blur, truth, masks = {}, {}, {}
     for scene, image, sigma, textured in scenes.scenes(profile):
+        if only is not None and scene not in only:
+            continue
         truth[scene], masks[scene] = sigma, textured
         for name in names:
             blur[scene, name] = _blur(name, image, folder and Path(folder) / scene)
@@ -100,31 +99,47 @@ def _errors(values, scores, truth, mask):
 # Masks
 
 
-def judge_masks(names, folder=None, progress=None):
-    """How well estimators tell blurred from sharp on the photos of the set "cuhk".
+def judge_masks(names, profile="local", folder=None, progress=None, some=list):
+    """How well estimators tell blurred from sharp.
 
     Parameters
     ----------
-    names, folder, progress
-        As in `judge_scenes`.
+    names, profile, folder, progress
+        As in `judge_scenes`; the photos are those of `masked`.
+    some : callable
+        Takes the photos and returns those to judge on.
 
     Returns
     -------
     list of dict
         One for each photo and estimator: ``photo``, ``method`` and the numbers of `mask_scores`.
     """
-    originals = {path.stem: path for path in photos.files("cuhk") if path.parent.name == "images"}
-    truths = {path.stem: path for path in photos.files("cuhk") if path.parent.name == "masks"}
     rows = []
-    for stem, path in originals.items():
-        image = pictures.read(path).pixels
-        blurred = images.to_gray(pictures.read(truths[stem]).pixels) > 0.5
+    for photo, image, blurred in some(masked(profile)):
         for name in names:
-            blur = _blur(name, image, folder and Path(folder) / stem)
-            rows.append({"photo": stem, "method": name} | mask_scores(blur, blurred))
+            blur = _blur(name, image, folder and Path(folder) / photo)
+            rows.append({"photo": photo, "method": name} | mask_scores(blur, blurred))
             if progress:
-                progress(f"{stem}: {name}")
+                progress(f"{photo}: {name}")
     return rows
+
+
+BLURRED = 1.5
+"""Sigma in pixels from which on a rendered scene counts as blurred."""
+
+
+def masked(profile):
+    """Iterate over (name, photo, mask of what is blurred): the set "cuhk", or for `quick` two rendered scenes."""
+    if profile == "quick":
+        for name, image, sigma, _ in itertools.islice(scenes.scenes("quick"), 2):
+            yield name, image, sigma > BLURRED
+        return
+    files = {kind: {path.stem: path for path in photos.files("cuhk") if path.parent.name == kind} for kind in KINDS}
+    for stem, path in files["images"].items():
+        yield stem, pictures.read(path).pixels, images.to_gray(pictures.read(files["masks"][stem]).pixels) > 0.5
+
+
+KINDS = ("images", "masks")
 
 
 # Both
@@ -134,19 +149,6 @@ def methods():
     """Names of the estimators to compare: `METHODS`, and any other file of `lib.estimators` or network that can run."""
     more = [name for name in estimators.names(variants=True) if name not in METHODS and not name.startswith("lbp-")]
     return [*METHODS, *filter(estimators.usable, more)]
-
-
-def unfinished():
-    """The folder for what a killed run leaves to the next one with the same code and weights; others' are removed.
-
-    Returns
-    -------
-    Path
-    """
-    mine = RUNS / records.inputs_hash(inputs=("lib", "data/weights"))
-    for old in set(RUNS.glob("*")) - {mine}:
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
-    return mine
 
 
 def estimate_once(name, image, path):
@@ -256,29 +258,19 @@ def _dig(row, key):
     return row
 
 
-@click.command()
-@click.argument("part", type=click.Choice(["scenes", "masks"]))
-@click.option("--method", "chosen", multiple=True, help="Estimator; may be repeated. All by default.")
-@click.option("--profile", type=click.Choice(PROFILES), default="local", show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Record. [default: in data/results/PROFILE]")
-def judge_command(part, chosen, profile, output):
-    """Record the comparison on rendered scenes or on masks; `quick` has two small scenes, the others are alike."""
-    names, folder = list(chosen) or methods(), unfinished() / profile / part
-    began = time.perf_counter()
+@study("comparison_scenes", minutes=(1, 10, 10), data="", needs=("train_*",), gpu=True)
+def on_scenes(job):
+    """The estimators on rendered scenes, whose true sigma is known."""
+    names = [name for name, *_ in job.some(scenes.scenes(job.profile), least=2)]
+    job.data = {"scenes": names, "settings": [str(setting) for setting in scenes.SETTINGS]}
+    return {"rows": judge_scenes(methods(), job.profile, job.folder, job.say, names)}
 
-    def say(line):
-        click.echo(f"{time.perf_counter() - began:.0f} s {line}", err=True)
 
-    if part == "scenes":
-        rows = judge_scenes(names, profile, folder, say)
-        places = "part of motorcycle" if profile == "quick" else "motorcycle; middlebury_third"
-        data = {"scenes": places, "settings": [str(setting) for setting in scenes.SETTINGS]}
-    else:
-        rows, data = judge_masks(names, folder, say), "cuhk"
-    seconds = time.perf_counter() - began
-    path = output or paths.RESULTS / profile / f"comparison_{part}.json"
-    records.write(path, {"rows": rows}, profile=profile, data=data, seed=0, seconds=seconds)
-    click.echo(path)
+@study("comparison_masks", minutes=(1, 5, 5), data="", needs=("train_*",), gpu=True)
+def on_masks(job):
+    """The estimators on photos with masks of what is blurred."""
+    job.data = "crops of the motorcycle, rendered" if job.profile == "quick" else "cuhk"
+    return {"rows": judge_masks(methods(), job.profile, job.folder, job.say, job.some)}
 
 
 MEGAPIXELS = (0.25, 1.0, 4.0)
@@ -317,48 +309,18 @@ def measure(name, megapixels):
     return row | {"seconds": seconds, "processor_seconds": processor} | memory
 
 
-@click.command()
-@click.option("--method", "chosen", multiple=True, help="Estimator; may be repeated. All by default.")
-@click.option(
-    "--megapixels", "sizes", multiple=True, type=float, help="Size; may be repeated. 0.25, 1 and 4 by default."
-)
-@click.option("--profile", type=click.Choice(PROFILES), default="local", show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Record. [default: in data/results/PROFILE]")
-@click.option("--once", is_flag=True, help="Measure the first method and size in this process and print the result.")
-def cost_command(chosen, sizes, profile, output, once):
-    """Record what the estimators cost."""
-    names, sizes = list(chosen) or [name for name in methods() if name not in SAME], sizes or MEGAPIXELS
-    if once:
-        click.echo(json.dumps(measure(names[0], sizes[0])))
-        return
-    began = time.perf_counter()
-    measured = unfinished() / profile / "cost.json"
-    rows = json.loads(measured.read_text()) if measured.exists() else []
-    done = {(row["method"], row["asked"]) for row in rows}
-    for size in sizes:
-        for name in names:
-            if (name, size) not in done:
-                command = [
-                    sys.executable,
-                    "-m",
-                    "lib.studies.comparisons",
-                    "cost",
-                    "--once",
-                    "--method",
-                    name,
-                    "--megapixels",
-                    str(size),
-                ]
-                out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=paths.ROOT).stdout
-                rows.append(json.loads(out.splitlines()[-1]) | {"asked": size})
-                storage.write_json(measured, rows)
-                click.echo(f"{time.perf_counter() - began:.0f} s {rows[-1]}", err=True)
-    path = output or paths.RESULTS / profile / "comparison_cost.json"
-    seconds = time.perf_counter() - began
-    records.write(path, {"rows": rows}, profile=profile, data="china, mirrored", seed=0, seconds=seconds)
-    measured.unlink(missing_ok=True)  # who measures again wants new times
-    click.echo(path)
+@study("comparison_cost", minutes=(2, 15, 15), data="china, mirrored", needs=("train_*",), gpu=True)
+def costs(job):
+    """Time and memory of the estimators, each in a process of its own."""
+    rows = []
+    for size in MEGAPIXELS[:1] if job.profile == "quick" else job.some(MEGAPIXELS):
+        for name in (name for name in methods() if name not in SAME):
+            row = job.kept(f"{name}-{size:g}", lambda name=name, size=size: _in_a_process_of_its_own(name, size))
+            rows.append(row | {"asked": size})
+            job.say(f"{name}, {size:g} megapixels: {row['processor_seconds']:.2f} processor seconds")
+    return {"rows": rows}
 
 
-if __name__ == "__main__":
-    (cost_command if sys.argv[1:2] == ["cost"] else judge_command)(sys.argv[2:] if sys.argv[1:2] == ["cost"] else None)
+def _in_a_process_of_its_own(name, size):
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(measure, name, size).result()

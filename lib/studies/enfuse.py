@@ -1,28 +1,26 @@
-"""Compares ``defocus fuse`` with enfuse: ``python -m lib.studies.enfuse [PROFILE FILE]``.
+"""Compares ``defocus fuse`` with enfuse.
 
-Enfuse is a program for panoramas and stacks that is not part of this project; on Debian
-``apt-get install enfuse`` brings it. Both get the same files, rendered from a scene whose truth is
-known, and run as commands of their own; of each, time, peak memory and quality are recorded in
-data/results/local/fusion_benchmark.json.
+Enfuse is a program for panoramas and stacks that is not part of this project; on Debian ``apt-get install enfuse``
+brings it. Both get the same files, rendered from a scene whose truth is known, and run as commands of their own; of
+each, time, peak memory and quality are recorded.
 """
 
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import cv2
 
 from lib import paths, pictures, scenes
-from lib.studies import records
-from lib.studies.fusion import against_truth
+from lib.studies.fusion import NEEDS, against_truth
+from lib.studies.run import study
 
 FRAMES = 5
-LARGE = (4000, 3000)
-"""Width and height of 12 megapixels, to which the stack is enlarged to measure time and memory."""
-LONG = 50
+LARGE = {"quick": (1000, 750), "local": (4000, 3000), "full": (4000, 3000)}
+"""Width and height to which the stack is enlarged to measure time and memory: 12 megapixels."""
+LONG = {"quick": 10, "local": 50, "full": 50}
 """Frames of the long stack: those of the small one, again and again."""
 ENFUSE = ("--exposure-weight=0", "--saturation-weight=0", "--contrast-weight=1", "--hard-mask")
 """What enfuse's manual advises for focus stacks."""
@@ -80,17 +78,19 @@ def run(command):
 
 
 def commands(frames, output, methods):
-    """The command of each method, and of enfuse, on a stack of files."""
+    """The command of each method, and of enfuse where it is installed, on a stack of files."""
     files = [str(frame) for frame in frames]
     ours = {
         method: [sys.executable, "-m", "lib", "fuse", *files, "-o", str(output), *COMMANDS[method]]
         for method in methods
     }
-    return ours | {"enfuse": ["enfuse", *ENFUSE, "-o", str(output), *files]}
+    theirs = {"enfuse": ["enfuse", *ENFUSE, "-o", str(output), *files]} if shutil.which("enfuse") else {}
+    return ours | theirs
 
 
-def measure():
-    """Measure all commands in one run.
+@study("fusion_benchmark", minutes=(1.5, 4, 4), data="", needs=NEEDS[:1])
+def benchmark(job):
+    """Time, memory and quality of our fusion as a command, beside enfuse.
 
     Returns
     -------
@@ -98,6 +98,8 @@ def measure():
         "small": time, memory, PSNR and SSIM on a stack of `FRAMES` of the motorcycle. "large": time and
         memory on the same, enlarged to `LARGE`. "long": the same for `LONG` frames of the small size.
     """
+    width, height = LARGE[job.profile]
+    job.data = f"motorcycle, {FRAMES} frames rendered by lib.optics; enlarged to {width}x{height}"
     image, depth = scenes.scene("motorcycle")
     stack, _ = scenes.stack(image, depth, FRAMES)
     result = {"small": {}, "large": {}, "long": {}}
@@ -109,33 +111,19 @@ def measure():
         )
         for n, frame in enumerate(stack):
             pictures.write(small[n], frame)
-            pictures.write(large[n], cv2.resize(frame, LARGE, interpolation=cv2.INTER_LINEAR))
-        for method, command in commands(small, output, COMMANDS).items():
+            pictures.write(large[n], cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR))
+        for method, command in commands(small, output, job.some(COMMANDS)).items():
             result["small"][method] = run(command) | against_truth(pictures.read(output).pixels, image)
-            print("small", method, result["small"][method], flush=True)
-        for size, frames in (("large", large), ("long", small * (LONG // FRAMES))):
+            job.say(f"small {method} {result['small'][method]}")
+        for size, frames in (("large", large), ("long", small * (LONG[job.profile] // FRAMES))):
             for method, command in commands(frames, output, FAST).items():
                 result[size][method] = run(command)
-                print(size, method, result[size][method], flush=True)
-    return result
+                job.say(f"{size} {method} {result[size][method]}")
+    return result | {"enfuse": {"version": _version(), "options": ENFUSE}}
 
 
-def main(profile="local", output=None):
-    """Measure and record, or say what is missing."""
+def _version():
+    """What enfuse says it is, None where it is not installed."""
     if shutil.which("enfuse") is None:
-        sys.exit("enfuse is not installed, so there is nothing to compare with: apt-get install enfuse")
-    version = subprocess.run(["enfuse", "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
-    start = time.perf_counter()
-    result = measure() | {"enfuse": {"version": version, "options": ENFUSE}}
-    records.write(
-        output or paths.RESULTS / profile / "fusion_benchmark.json",
-        result,
-        profile=profile,
-        data=f"motorcycle (scikit-image), {FRAMES} frames rendered by lib.optics; enlarged to 4000x3000",
-        seed=0,
-        seconds=time.perf_counter() - start,
-    )
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        return None
+    return subprocess.run(["enfuse", "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]

@@ -1,26 +1,18 @@
-"""Measures the fusion methods: ``python -m lib.studies.fusion WHAT [PROFILE FILE]``, WHAT one of
+"""The fusion methods side by side: the paper's Table 3, the Lytro set, and stacks whose truth is known.
 
-table3
-    The paper's Table 3 (needs the photo sets): data/results/local/table3.json.
-lytro
-    The same columns for all pairs and triples of the Lytro set (needs it): data/results/local/fusion_lytro.json.
-rendered
-    PSNR and SSIM on stacks whose truth is known: data/results/local/fusion_rendered.json.
+The quick profile, which has no photo set, takes stacks that are rendered from a part of the motorcycle instead.
 """
 
 import functools
-import hashlib
 import itertools
-import sys
-import time
 
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from lib import blur_map, fusion, images, paths, photos, pictures, refinement, scenes, storage
+from lib import blur_map, fusion, images, photos, pictures, refinement, scenes
 from lib.fusion import ifgd
 from lib.metrics import fusion_metrics, qy
-from lib.studies import records
+from lib.studies.run import study
 
 MODELS = ("mobilenet_v2-lens", "mobilenet_v2-paper")
 PAIRS = {
@@ -29,14 +21,13 @@ PAIRS = {
     "Book": ("table3/book/book_A__mfifb.jpg", "table3/book/book_B__mfifb.jpg"),
 }
 """The pairs of Table 3. Of Book there is only a copy that was encoded again: its digits cannot be the paper's."""
-DATA = {
-    "table3": "lytro-03 (Cookie), flower (lossless copy), book (copy encoded again as JPEG)",
-    "lytro": "Lytro set: 20 pairs, 4 triples",
-    "rendered": "motorcycle (scikit-image) and 8 scenes of Middlebury, rendered by lib.optics",
-}
+NEEDS = tuple(f"train_{model}" for model in MODELS)
+QUICK = "Motorcycle"
+"""What the rendered pair of the quick profile is called."""
 
 
-def table3():
+@study("table3", minutes=(1, 12, 5), data="", needs=NEEDS, gpu=True)
+def table3(job):
     """Rows of the paper's Table 3 and of this book's fusion.
 
     Returns
@@ -45,24 +36,40 @@ def table3():
         Scores by image and method. QY is as the paper has it, and "QY exact" without the rounding errors
         of flat windows, which make QY NaN for Book.
     """
-    result = {}
-    for name, files in PAIRS.items():
-        stack = [_read(file) for file in files]
-        result[name] = {
-            method: fusion_metrics(*_levels(*stack, fused)) | {"QY exact": qy(*_levels(*stack, fused), flat="exact")}
-            for method, fused in fuse_all(stack, paper_step=4, models=MODELS, for_table3=True).items()
-        }
-        print(name, result[name], flush=True)
-    return result
+    job.data = "lytro-03 (Cookie), flower (lossless copy), book (copy encoded again as JPEG)"
+    if job.profile == "quick":
+        job.data = "a pair rendered from a part of the motorcycle"
+    return {name: job.kept(name, lambda stack=stack: _row_of_table3(stack)) for name, stack in _pairs(job)}
 
 
-def lytro(step=8):
-    """Scores on the Lytro set.
+def _row_of_table3(stack):
+    return {
+        method: fusion_metrics(*_levels(*stack, fused)) | {"QY exact": qy(*_levels(*stack, fused), flat="exact")}
+        for method, fused in fuse_all(stack, paper_step=4, models=MODELS, for_table3=True).items()
+    }
 
-    Parameters
-    ----------
-    step : int
-        Of the windows of the paper's maps; its 4 makes four times the work.
+
+def _pairs(job):
+    if job.profile == "quick":
+        yield QUICK, _rendered(2)
+        return
+    for name, files in job.some(PAIRS.items()):
+        yield name, [_read(file) for file in files]
+
+
+def _rendered(count):
+    """A stack of the part of the motorcycle that is enough for the quick profile."""
+    image, depth = (each[scenes.QUICK_PART] for each in scenes.motorcycle())
+    return scenes.stack(image, depth, count)[0]
+
+
+LYTRO_STEP = 8
+"""Of the windows of the paper's maps on the Lytro set; its 4 makes four times the work."""
+
+
+@study("fusion_lytro", minutes=(1, 45, 20), data="", needs=NEEDS[:1], gpu=True)
+def lytro(job):
+    """Scores on the Lytro set: 20 pairs and 4 triples.
 
     Returns
     -------
@@ -71,17 +78,25 @@ def lytro(step=8):
         half of the pairs. The metrics know two sources: for a triple they are the means over its
         three pairs, which compares methods but cannot come near the values of pairs.
     """
-    result = {"step": step, "pairs": {}, "triples": {}}
+    job.data = "stacks rendered from a part of the motorcycle" if job.profile == "quick" else "Lytro set"
+    result = {"step": LYTRO_STEP, "pairs": {}, "triples": {}}
     for kind, letters in (("pairs", "AB"), ("triples", "ABC")):
-        for number in range(1, 21 if kind == "pairs" else 5):
-            stack = [_read(f"lytro/{kind}/lytro-{number:02d}-{letter}.jpg") for letter in letters]
-            scores = {method: score(stack, fused) for method, fused in fuse_all(stack, paper_step=step).items()}
+        for number in [1] if job.profile == "quick" else job.some(range(1, 21 if kind == "pairs" else 5)):
+            stack = _rendered(len(letters))
+            if job.profile != "quick":
+                stack = [_read(f"lytro/{kind}/lytro-{number:02d}-{letter}.jpg") for letter in letters]
+            scores = job.kept(f"{kind}-{number}", lambda stack=stack: _scores(stack))
             result[kind][f"{number:02d}"] = scores
-            print(kind, number, scores, flush=True)
+            job.say(f"{kind} {number} {scores}")
     return result
 
 
-def on_truth():
+def _scores(stack):
+    return {method: score(stack, fused) for method, fused in fuse_all(stack, paper_step=LYTRO_STEP).items()}
+
+
+@study("fusion_rendered", minutes=(1, 40, 20), data="", needs=NEEDS[:1], gpu=True)
+def on_truth(job):
     """PSNR and SSIM against the photo that is sharp throughout, for stacks of two and of five frames.
 
     Returns
@@ -92,21 +107,28 @@ def on_truth():
         `lib.fusion.ours` takes from the wrong frame of two (where their sigmas differ by more than a
         pixel), with and without its maps, without and with noise.
     """
+    names = scenes.SCENES[:1] if job.profile == "quick" else job.some(scenes.SCENES)
+    job.data = f"{', '.join(names)}{', a part of it' * (job.profile == 'quick')}, rendered by lib.optics"
     result = {"2": {}, "5": {}, "labels": {}}
-    for name in scenes.SCENES:
+    for name in names:
         image, depth = scenes.scene(name)
-        for count in (2, 5):
-            stack, sigmas = scenes.stack(image, depth, count)
-            result[str(count)][name] = {
-                method: against_truth(fused, image)
-                for method, fused in fuse_all(stack, paper_step=4 if count == 2 else 8).items()
-            }
-            print(count, name, result[str(count)][name], flush=True)
-            if count == 2:
-                result["labels"][name] = {"0": _wrong_labels(stack, sigmas)}
-        noisy, sigmas = scenes.stack(image, depth, noise=0.02)
-        result["labels"][name]["0.02"] = _wrong_labels(noisy, sigmas)
-        print(name, result["labels"][name], flush=True)
+        if job.profile == "quick":
+            image, depth = image[scenes.QUICK_PART], depth[scenes.QUICK_PART]
+        for part, scores in job.kept(name, lambda image=image, depth=depth: _on_scene(image, depth)).items():
+            result[part][name] = scores
+        job.say(f"{name} {result['labels'][name]}")
+    return result
+
+
+def _on_scene(image, depth):
+    result = {}
+    for count in (2, 5):
+        stack, sigmas = scenes.stack(image, depth, count)
+        fused = fuse_all(stack, paper_step=4 if count == 2 else 8)
+        result[str(count)] = {method: against_truth(picture, image) for method, picture in fused.items()}
+        if count == 2:
+            result["labels"] = {"0": _wrong_labels(stack, sigmas)}
+    result["labels"]["0.02"] = _wrong_labels(*scenes.stack(image, depth, noise=0.02))
     return result
 
 
@@ -114,7 +136,7 @@ def _wrong_labels(stack, sigmas):
     nearer_is_sharp, clear = sigmas[0] < sigmas[1], np.abs(sigmas[0] - sigmas[1]) > 1
     maps = [blur_map_of(frame, MODELS[0], 8, "expected") for frame in stack]
     return {
-        name: float(((fusion.defocus.decide(stack, each) == 0) != nearer_is_sharp)[clear].mean())
+        name: float(((fusion.ours.decide(stack, each) == 0) != nearer_is_sharp)[clear].mean())
         for name, each in (("with maps", maps), ("without", None))
     }
 
@@ -150,19 +172,13 @@ def fuse_all(stack, paper_step, models=MODELS[:1], for_table3=False):
 
 
 def blur_map_of(frame, model, step, labels):
-    """`lib.blur_map.estimate`, kept in a file under _build, so that a second run does not repeat the network's work."""
-    key = hashlib.sha256(frame.tobytes() + _code(model).encode()).hexdigest()[:24]
-    cached = paths.BUILD / "fusion_maps" / f"{key}-{step}-{labels}.npy"
-    if not cached.exists():
-        with storage.whole(cached) as file:
-            np.save(file, blur_map.estimate(frame, model, step, labels))
-    return np.load(cached)
+    """`lib.blur_map.estimate`, which methods share: a second call with the same frame does not repeat the work."""
+    return _blur_map(frame.tobytes(), frame.shape, frame.dtype.str, model, step, labels)
 
 
-@functools.cache
-def _code(model):
-    """A hash of what maps frames: the code and the weights."""
-    return records.inputs_hash(inputs=("lib", f"data/weights/{model}.keras"))
+@functools.lru_cache(maxsize=16)
+def _blur_map(pixels, shape, kind, model, step, labels):
+    return blur_map.estimate(np.frombuffer(pixels, kind).reshape(shape), model, step, labels)
 
 
 def score(stack, fused):
@@ -195,26 +211,3 @@ def against_truth(fused, truth):
 
 def _read(name):
     return pictures.read(photos.file(name)).pixels
-
-
-TARGETS = {
-    "table3": (table3, "table3.json"),
-    "lytro": (lytro, "fusion_lytro.json"),
-    "rendered": (on_truth, "fusion_rendered.json"),
-}
-
-
-def main(what, profile="local", output=None):
-    """Measure and record one of `TARGETS`; the same whatever the profile."""
-    measure, file = TARGETS[what]
-    start = time.perf_counter()
-    result = measure()
-    seconds = time.perf_counter() - start
-    path = output or paths.RESULTS / profile / file
-    records.write(path, result, profile=profile, data=DATA[what], seed=0, seconds=seconds)
-
-
-if __name__ == "__main__":
-    if not 2 <= len(sys.argv) <= 4 or sys.argv[1] not in TARGETS:
-        sys.exit(f"usage: python -m lib.studies.fusion {{{'|'.join(TARGETS)}}} [PROFILE [FILE]]")
-    main(*sys.argv[1:])

@@ -10,8 +10,8 @@ A study is a plain function of this package that measures or trains and returns 
         return {"error": measure(job.some(photos), job.seed)}
 
 `minutes` are those at quick, local and full. It may read `job.profile`, `job.seed`, `job.count(20_000)` and
-`job.some(items)` (which a scaled run cuts), keep parts in `job.folder` (which are there again after a kill), report
-with `job.say(text)`, and set `job.data` where what it used is known only then. Clock, seed, path and provenance are the
+`job.some(items)` (which a scaled run cuts), keep parts with `job.kept(name, make)` or in `job.folder` (they are there
+again after a kill), report with `job.say(text)`, and set `job.data` where what it used is known only then. Clock, seed, path and provenance are the
 runner's. A training `makes` a file in ``paths.weights()`` (``"NAME.keras"``), and its `card` is written beside it; who
 uses it `needs` the training by name. One function may be registered several times: more keywords are its options.
 """
@@ -20,8 +20,10 @@ import fnmatch
 import functools
 import hashlib
 import importlib
+import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -120,6 +122,13 @@ class Job:
         """The first of some items, all of them unless the run is made smaller."""
         items = list(items)
         return items[: self.count(len(items), least)]
+
+    def kept(self, name, make):
+        """What ``make()`` returns, a value for JSON; where a killed run has kept that of this name, it is taken."""
+        path = self.folder / f"{name}.json"
+        if not path.exists():
+            storage.write_json(path, make())
+        return json.loads(path.read_text())
 
     def shared(self, build, **options):
         """A folder that several studies use: ``build(folder, **options)`` makes it where it is not there yet."""
@@ -221,6 +230,7 @@ def run(name, profile, seed=0, scale=1.0):
         if entry.card:
             with storage.whole((paths.weights() / entry.makes).with_suffix(".md")) as file:
                 file.write_text(entry.card(records.load(target)))
+        shutil.rmtree(folder)  # of no use any more
     return target
 
 
