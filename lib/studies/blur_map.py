@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import blur_map, engines, images, patches, photos, pictures
+from lib import blur_map, engines, images, patches, paths, photos, pictures
 from lib.engines.core import onnx_file
 from lib.studies import records
 from lib.studies.run import study
@@ -24,6 +24,8 @@ WINDOWS = 2048
 ROUNDS = 7
 UNSEEN = 20_000
 """Windows of the registry's photos, for the agreement."""
+SHIPPED = paths.DATA / "photos" / "gb82"
+"""The photos of the quick profile for that."""
 SPREAD = 4
 """One in so many of those photos is taken."""
 PHOTOS = {0.25: (32, 16, 8, 4), 1: (32, 16, 8, 4), 4: (32, 16, 8, 4), 24: (32, 16, 8)}
@@ -282,7 +284,7 @@ def inference(job):
             job.say(f"{name} is left out: {why}")
         measured = rates(contestants, windows(count), 1 if quick else job.count(ROUNDS))
         result = {"network": NETWORK, "left_out": contestants.left_out, "rates": measured}
-        files, more = (photos.files("gb82"), count) if quick else (photos.training_files()[::SPREAD], UNSEEN)
+        files, more = (sorted(SHIPPED.glob("*.png")), count) if quick else (photos.training_files()[::SPREAD], UNSEEN)
         result["unseen"] = unseen(contestants, job.some(files), job.count(more))
         job.data += f"; {job.count(more)} windows of {'gb82' if quick else 'the registry'}"
         sizes = dict([*PHOTOS.items()][:1] if quick else job.some(PHOTOS.items()))
