@@ -1,11 +1,9 @@
 """The comparison with ground truth: scenes, calibration, masks, tables, cost."""
 
-import json
 import os
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from sklearn.metrics import precision_recall_fscore_support
 
 from lib import estimators, photos, scenes
@@ -139,10 +137,8 @@ def test_the_photo_has_the_size_asked_for(megapixels):
     assert image.std() > 0.1
 
 
-def test_a_measurement_is_one_line_of_json():
-    words = ["--once", "--method", "standard_deviation", "--megapixels", "0.1"]
-    result = CliRunner().invoke(comparisons.cost_command, words)
-    row = json.loads(result.output)
+def test_a_measurement_has_a_process_of_its_own():
+    row = comparisons._in_a_process_of_its_own("standard_deviation", 0.1)
     assert row["method"] == "standard_deviation"
     assert row["mebibytes"] >= row["idle_mebibytes"] > 10
     assert 0 < row["seconds"] < 5

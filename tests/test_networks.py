@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from lib import classifiers, dataset, patches
 from lib.classifiers import core, shufflenet_v2, spectrum_net
-from lib.studies import models
+from lib.studies import networks
 from lib.training import recipes, trainer
 
 # Published numbers of parameters, for RGB and 1,000 classes: those of Keras' table of models; of ShuffleNetV2 1.5 the
@@ -140,24 +140,24 @@ def test_macs_of_a_known_network():
     x = keras.layers.SeparableConv2D(6, 3, padding="valid")(x)  # 2x2 places
     x = keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(x))
     expected = 16 * 9 * 2 * 4 + 16 * 9 * 4 + 4 * (9 * 4 + 4 * 6) + 6 * 5
-    assert models.macs(keras.Model(inputs, x)) == expected
+    assert networks.macs(keras.Model(inputs, x)) == expected
 
 
 def test_macs_of_mobilenet_are_the_published_ones_at_its_size():
     model = keras.applications.MobileNetV2(weights=None)
-    assert models.macs(model) == pytest.approx(300e6, rel=0.01)  # Sandler et al., Table 4
+    assert networks.macs(model) == pytest.approx(300e6, rel=0.01)  # Sandler et al., Table 4
 
 
 def test_size_column_is_the_papers():
     model = classifiers.build("mobilenet_v2")
-    assert models.megabytes_in_training(model) == pytest.approx(28, abs=0.7)
-    assert models.megabytes_on_disk(model) == pytest.approx(28, abs=0.5)
+    assert networks.megabytes_in_training(model) == pytest.approx(28, abs=0.7)
+    assert networks.megabytes_on_disk(model) == pytest.approx(28, abs=0.5)
 
 
 def test_speed_is_measured():
     inputs = keras.Input((32, 32, 1))
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
-    assert models.patches_per_cpu_second(model, batch=8, seconds=0.01) > 100
+    assert networks.patches_per_cpu_second(model, batch=8, seconds=0.01) > 100
 
 
 def test_ordinal_loss_is_dearer_for_far_misses():

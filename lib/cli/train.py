@@ -34,15 +34,13 @@ from lib.cli.options import import_tensorflow
 )
 @click.option("--seed", default=0, show_default=True)
 @click.option("--samples", type=click.IntRange(min=1), help="Samples seen in all. [default: the profile's]")
-@click.option("--data", type=click.Path(path_type=Path), help="Patches that are at hand; made if not given.")
-@click.option("--tests", type=click.Path(path_type=Path), help="Test patches, to share. [default: in the run's folder]")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     help="Folder of the run; one that holds a killed run goes on. [default: runs/NETWORK-READING-PROFILE]",
 )
-def train_command(network, profile, reading, split, seed, samples, data, tests, output):
+def train_command(network, profile, reading, split, seed, samples, output):
     """Train NETWORK and test it; a killed run goes on where it stopped.
 
     The folder of the run gets weights.keras (for --model), record.json (the results), card.md and,
@@ -57,9 +55,7 @@ def train_command(network, profile, reading, split, seed, samples, data, tests, 
         raise UserError(msg)
     output = output or paths.ROOT / "runs" / f"{network}-{reading}-{profile}"
     check_writable(output / "record.json")
-    record = trainings.run_profile(
-        network, profile, reading, output, split, seed, samples, progress(network, " steps"), data, tests
-    )
+    record = trainings.run_profile(network, profile, reading, output, split, seed, samples, progress(network, " steps"))
     test = record["result"]["test"]
     click.echo(
         f"{output / 'weights.keras'}: test accuracy {test['accuracy']:.3f}, "

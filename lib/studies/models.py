@@ -1,28 +1,20 @@
-"""The numbers of the chapter "Models": ``python -m lib.studies.models costs|ablation|support|budgets|robustness``.
+"""The numbers of the chapter "Models".
 
-Each command records its numbers, under ``data/results/local`` or where ``-o`` says. `ablation`, `support` and `budgets`
-train small networks for minutes or hours; a killed one goes on where it stopped.
+`ablation`, `support` and `budgets` train small networks for minutes or hours; a killed one goes on where it stopped.
 """
 
-import functools
 import itertools
-import json
-import tempfile
-import time
 from dataclasses import asdict, replace
-from pathlib import Path
 from unittest import mock
 
-import click
-import keras
 import numpy as np
-import tensorflow as tf
-from keras import layers, ops
 
-from lib import classifiers, dataset, patches, paths
-from lib.classifiers import shufflenet_v2, spectrum_net
-from lib.studies import profiles, records
-from lib.training import degradations, evaluation, recipes, trainer
+from lib import dataset, patches
+from lib.studies import trainings
+from lib.studies.run import study
+from lib.training import degradations, recipes
+
+# What needs TensorFlow is imported where it is used: the register lists the studies at once.
 
 NOISE = 2.0
 """Standard deviation of the noise in the noisy copies, gray levels of 0..255."""
@@ -42,48 +34,8 @@ SUPPORT = {
 """Of each training of the study of the kernel's support, by network."""
 BUDGETS = 64_000, 128_000, 256_000, 512_000, 768_000
 """Samples seen in the trainings of `budgets`."""
-
-
-# Networks that are trained for comparison only
-
-
-def plain_convolutions(shape, classes, normalized):
-    """Five 3x3 convolutions, the first without a stride; the patch as it is, or with mean 0 and variance 1."""
-    inputs = keras.Input(shape)
-    x = inputs
-    if normalized:
-        x = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False, epsilon=1e-5)(x)
-    for channels, stride in ((16, 1), (32, 2), (48, 2), (64, 1), (96, 2)):
-        x = layers.Conv2D(channels, 3, stride, "same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-    x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x))
-
-
-def dense_on_components(shape, classes, features):
-    """SpectrumNet with other features: signed or unsigned logarithms of the components, then innovations."""
-    inputs = keras.Input(shape)
-    components = spectrum_net.Polynomials()(inputs)
-    if features == "signed":
-        x = ops.arcsinh(components)
-    elif features == "sizes":
-        x = spectrum_net._log_size(components)
-    else:
-        sizes = spectrum_net.Innovations(spectrum_net.LEVELS)(components)
-        x = ops.concatenate([spectrum_net._log_size(components), spectrum_net._log_size(10 * sizes)], axis=1)
-    x = layers.BatchNormalization()(x)
-    for width in (256, 256):
-        x = layers.ReLU()(layers.BatchNormalization()(layers.Dense(width, use_bias=False)(x)))
-    return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x))
-
-
-VARIANTS = {
-    "plain_gray": functools.partial(plain_convolutions, normalized=False),
-    "plain_normalized": functools.partial(plain_convolutions, normalized=True),
-    "signed_components": functools.partial(dense_on_components, features="signed"),
-    "component_sizes": functools.partial(dense_on_components, features="sizes"),
-    "innovation_sizes": functools.partial(dense_on_components, features="innovations"),
-}
+SECONDS = {"quick": 0.2, "local": 2.0, "full": 2.0}
+"""Processor time to measure a network's speed with."""
 DEGRADED = {"loss": "ordinal", "noisy": 0.15, "compressed": 0.15}
 ROWS = (
     ("plain convolutions on gray values", "plain_gray", {}),
@@ -98,78 +50,62 @@ ROWS = (
 """Of the ablation: each row changes one thing of the row above."""
 
 
-# The commands
-
-
-@click.group()
-@click.option("--profile", type=click.Choice(profiles.PROFILES), default="local", show_default=True)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Record. [default: its own in data/results/PROFILE]"
-)
-@click.option(
-    "--runs", type=click.Path(path_type=Path), default=paths.ROOT / "runs" / "model_study", help="Data sets, trainings."
-)
-@click.pass_context
-def main(context, profile, output, runs):
-    """Make and record the numbers of the chapter "Models"."""
-    context.obj = {"profile": profile, "output": output, "runs": runs}
-
-
-@main.command()
-def costs():
+@study("networks", minutes=(1, 1, 1), data="no photos")
+def costs(job):
     """Parameters, arithmetic, memory and speed of every network."""
-    began = time.monotonic()
-    result = {name: _cost(classifiers.build(name)) for name in classifiers.NETWORKS}
+    from lib import classifiers
+    from lib.classifiers import shufflenet_v2
+    from lib.studies import networks
+
     sizes = {
-        str(width): megabytes_in_training(shufflenet_v2.shufflenet_v2((32, 32, 1), patches.LEVELS, width))
+        str(width): networks.megabytes_in_training(shufflenet_v2.shufflenet_v2((32, 32, 1), patches.LEVELS, width))
         for width in shufflenet_v2.WIDTHS
     }
-    _record("networks", {"networks": result, "shufflenet_v2_megabytes": sizes}, "no photos", began)
+    result = {}
+    for name in classifiers.NETWORKS:
+        model = classifiers.build(name)
+        result[name] = {
+            "parameters": model.count_params(),
+            "macs": networks.macs(model),
+            "patches_per_cpu_second": networks.patches_per_cpu_second(model, seconds=SECONDS[job.profile]),
+            "megabytes_in_training": networks.megabytes_in_training(model),
+            "megabytes_on_disk": networks.megabytes_on_disk(model),
+        }
+        job.say(f"{name} {result[name]}")
+    return {"networks": result, "shufflenet_v2_megabytes": sizes}
 
 
-def _cost(model):
-    click.echo(model.name)
-    return {
-        "parameters": model.count_params(),
-        "macs": macs(model),
-        "patches_per_cpu_second": patches_per_cpu_second(model),
-        "megabytes_in_training": megabytes_in_training(model),
-        "megabytes_on_disk": megabytes_on_disk(model),
-    }
-
-
-@main.command()
-@click.pass_obj
-def ablation(options):
+@study("ablation", minutes=(2, 8, 8), data="", needs=("patches",), gpu=True)
+def ablation(job):
     """What each part of SpectrumNet is good for, on the validation photos."""
-    began = time.monotonic()
-    folder = _data_set(patches.READINGS["lens"])
+    from lib import classifiers
+    from lib.studies import networks
+
+    folder, job.data = trainings.data_set(job, patches.READINGS["lens"])
     validation = dataset.load(folder, "validation")
+    base = replace(ABLATION, samples=_samples(job, ABLATION.samples))
     rows = []
-    with mock.patch.dict(classifiers.NETWORKS, VARIANTS):
+    with mock.patch.dict(classifiers.NETWORKS, networks.VARIANTS):
         for number, (label, network, changes) in enumerate(ROWS):
-            recipe = replace(ABLATION, **changes)
-            model = _train(network, folder, options["runs"] / "ablation" / str(number), recipe)
+            model = _train(job, network, folder, str(number), replace(base, **changes))
             rows.append(
                 {"change": label, "network": network, "changes": changes, "parameters": model.count_params()}
-                | {"samples": recipe.samples, "scores": robustness_scores(model, validation)}
+                | {"samples": base.samples, "scores": robustness_scores(model, validation)}
             )
-            click.echo(f"{label}: {rows[-1]['scores']['clean']['expected_mean_absolute_error']:.3f}")
-    _record("ablation", {"recipe": asdict(ABLATION), "rows": rows}, folder, began)
+            job.say(f"{label}: {rows[-1]['scores']['clean']['expected_mean_absolute_error']:.3f}")
+    return {"recipe": asdict(base), "rows": rows}
 
 
-def _data_set(reading):
-    """The folder with a data set of the profile, built if it is not yet there."""
-    options = click.get_current_context().obj
-    name = str(reading).replace(", ", "-").replace("+", "").replace(" ", "-")
-    folder = options["runs"] / name
-    profiles.build(folder, options["profile"], reading)
-    return folder
+def _samples(job, samples):
+    """Of a training: at quick a hundredth."""
+    return job.count(samples // 100 if job.profile == "quick" else samples, least=512)
 
 
-def _train(network, data, run, recipe):
+def _train(job, network, data, name, recipe):
     """The trained network of a run; one that is finished is not trained again."""
-    model, _, _ = trainer.train(network, data, run, recipe)
+    from lib.training import trainer
+
+    model, _, _ = trainer.train(network, data, job.folder / name, recipe, job.seed)
     return model
 
 
@@ -186,6 +122,8 @@ def robustness_scores(model, samples):
     dict of dict
         `SCORES` by copy: clean, noisy, compressed.
     """
+    from lib.training import evaluation
+
     samples = np.asarray(samples)
     copies = {
         "clean": samples,
@@ -196,146 +134,45 @@ def robustness_scores(model, samples):
     return {name: {key: each[key] for key in SCORES} for name, each in scores.items()}
 
 
-@main.command()
-@click.argument("names", nargs=-1)
-def robustness(names):
-    """The shipped networks NAMES (all, by default) on the test photos as they are, noisy and compressed."""
-    began = time.monotonic()
-    folder = _data_set(patches.READINGS["lens"])
+@study("robustness", minutes=(0.5, 2, 10), data="", needs=("patches", *trainings.SHIPPED), gpu=True)
+def robustness(job):
+    """The shipped networks on the test photos as they are, noisy and compressed."""
+    from lib import classifiers
+
+    folder, job.data = trainings.data_set(job, patches.READINGS["lens"])
     test = dataset.load(folder, "test")
-    result = {name: robustness_scores(classifiers.load(name), test) for name in names or classifiers.shipped()}
-    for name, scores in result.items():
-        errors = {copy: round(each["expected_mean_absolute_error"], 3) for copy, each in scores.items()}
-        click.echo(f"{name}: {errors}")
-    _record("robustness", result, folder, began)
+    return {name: robustness_scores(classifiers.load(name), test) for name in classifiers.shipped()}
 
 
-@main.command()
-@click.argument("network", type=click.Choice(list(SUPPORT)))
-@click.pass_obj
-def support(options, network):
-    """NETWORK trained on each reading of "filter the patch", tested on all."""
-    began = time.monotonic()
-    folders = {str(reading): _data_set(reading) for reading in patches.ALL_READINGS}
-    tests = {label: dataset.load(folder, "test") for label, folder in folders.items()}
+@study("kernel_support_mobilenet_v2", (3, 113, 60), "", ("patches",), gpu=True, network="mobilenet_v2")
+@study("kernel_support_spectrum_net_wide", (2, 87, 60), "", ("patches",), gpu=True, network="spectrum_net_wide")
+def support(job, network):
+    """A network trained on each reading of "filter the patch", tested on all."""
+    from lib.training import evaluation
+
+    found = {str(reading): trainings.data_set(job, reading) for reading in patches.ALL_READINGS}
+    _, job.data = next(iter(found.values()))
+    tests = {label: dataset.load(folder, "test") for label, (folder, _) in found.items()}
+    recipe = replace(SUPPORT[network], samples=_samples(job, SUPPORT[network].samples))
     matrix = {}
-    for label, folder in folders.items():
-        model = _train(network, folder, options["runs"] / "support" / network / folder.name, SUPPORT[network])
+    for label, (folder, _) in found.items():
+        model = _train(job, network, folder, label, recipe)
         scores = {other: evaluation.evaluate(model, samples) for other, samples in tests.items()}
         matrix[label] = {other: {key: each[key] for key in SCORES} for other, each in scores.items()}
-        click.echo(f"{label}: accuracy {matrix[label][label]['accuracy']:.3f}")
-    result = {"network": network, "recipe": asdict(SUPPORT[network]), "matrix": matrix}
-    _record(f"kernel_support_{network}", result, next(iter(folders.values())), began)
+        job.say(f"{label}: accuracy {matrix[label][label]['accuracy']:.3f}")
+    return {"network": network, "recipe": asdict(recipe), "matrix": matrix}
 
 
-@main.command()
-@click.pass_obj
-def budgets(options):
+@study("budgets", minutes=(2, 75, 30), data="", needs=("patches",), gpu=True)
+def budgets(job):
     """MobileNetV2 and the wide SpectrumNet after few samples and many, on the test photos."""
-    began = time.monotonic()
-    folder = _data_set(patches.READINGS["lens"])
+    folder, job.data = trainings.data_set(job, patches.READINGS["lens"])
     test = dataset.load(folder, "test")
     rows = []
     for samples, network in itertools.product(BUDGETS, ("mobilenet_v2", "spectrum_net_wide")):
-        recipe = replace(recipes.recipe_for(network, "local"), samples=samples)
-        model = _train(network, folder, options["runs"] / "budgets" / f"{network}-{samples}", recipe)
+        recipe = replace(recipes.recipe_for(network, "local"), samples=_samples(job, samples))
+        model = _train(job, network, folder, f"{network}-{samples}", recipe)
         scores = robustness_scores(model, test)
-        rows.append({"network": network, "samples": samples, "recipe": asdict(recipe), "scores": scores})
-        click.echo(f"{network} after {samples}: {scores['clean']['mean_absolute_error']:.3f}")
-    _record("budgets", {"rows": rows}, folder, began)
-
-
-def _record(name, result, data, began):
-    """Write a result; `data` is what was used, or the folder of a data set."""
-    if isinstance(data, Path):
-        description = json.loads((data / "dataset.json").read_text())
-        data = {key: value for key, value in description.items() if key != "photos_of"}
-    profile, output = (click.get_current_context().obj[option] for option in ("profile", "output"))
-    path = output or paths.RESULTS / profile / f"{name}.json"
-    records.write(path, result, profile=profile, data=data, seed=0, seconds=time.monotonic() - began)
-
-
-BYTES_IN_TRAINING = 12
-"""A float32 weight and Adam's two moments of it. This, not the weights alone, is the paper's Size column."""
-
-
-def megabytes_in_training(model):
-    """The Size column of the paper's Table 2: weights and Adam's two moments in float32, in MB (10^6 bytes)."""
-    return model.count_params() * BYTES_IN_TRAINING / 1e6
-
-
-def megabytes_on_disk(model):
-    """Size of the HDF5 file that Keras writes after training with Adam, in MB (10^6 bytes).
-
-    It adds the network's description to the weights, and has no moments for the statistics of batch
-    normalization, which Adam does not train.
-    """
-    model.compile(keras.optimizers.Adam(), "sparse_categorical_crossentropy")
-    model.optimizer.build(model.trainable_variables)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trained.h5"
-        model.save(path)
-        return path.stat().st_size / 1e6
-
-
-def macs(model):
-    """Multiply-accumulate operations for one patch, in convolutions and matrix products.
-
-    Every element of a kernel is used once at every place of the layer's output.
-
-    Parameters
-    ----------
-    model : keras.Model
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> inputs = keras.Input((32, 32, 1))
-    >>> macs(keras.Model(inputs, keras.layers.Conv2D(8, 3, 2, "same")(inputs))) == 16 * 16 * 9 * 8
-    True
-    """
-    total = 0
-    for layer in model._flatten_layers(include_self=False):
-        if hasattr(layer, "macs"):  # our own, whose matrices are no weights
-            total += layer.macs()
-            continue
-        kernels = [weight for weight in getattr(layer, "weights", []) if weight.name.endswith("kernel")]
-        if kernels and not hasattr(layer, "layers"):
-            places = int(np.prod(layer.output.shape[1:-1]))
-            total += places * sum(int(np.prod(kernel.shape)) for kernel in kernels)
-    return total
-
-
-def patches_per_cpu_second(model, batch=1024, seconds=2.0):
-    """Measured speed of one traced batch after another, the best of all batches.
-
-    Processor time, summed over the cores, hardly depends on what else the machine does.
-
-    Parameters
-    ----------
-    model : keras.Model
-    batch : int
-        Patches a batch.
-    seconds : float
-        Processor time to spend; at least three batches are run.
-
-    Returns
-    -------
-    float
-    """
-    patches = tf.random.stateless_uniform((batch, *model.input_shape[1:]), (0, 1))
-    answer = tf.function(lambda inputs: model(inputs, training=False))
-    answer(patches)
-    times = []
-    while len(times) < 3 or sum(times) < seconds:
-        start = time.process_time()
-        answer(patches).numpy()
-        times.append(time.process_time() - start)
-    return batch / min(times)
-
-
-if __name__ == "__main__":
-    main()
+        rows.append({"network": network, "samples": recipe.samples, "recipe": asdict(recipe), "scores": scores})
+        job.say(f"{network} after {recipe.samples}: {scores['clean']['mean_absolute_error']:.3f}")
+    return {"rows": rows}

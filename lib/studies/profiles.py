@@ -6,16 +6,12 @@
     Hours on a CPU: the registry's photo sets, about 8,000 sharp patches.
 ``full``
     A GPU: DIV2K, which gave the paper 27,010 sharp patches, and the paper's 100 epochs.
-
-``python -m lib.studies.profiles photos PROFILE`` fetches the photos, ``python -m lib.studies.profiles patches PROFILE
-READING`` makes a data set of them.
 """
 
 import functools
 import json
 from pathlib import Path
 
-import click
 import numpy as np
 
 from lib import dataset, images, patches, photos, pictures, storage
@@ -95,6 +91,11 @@ def build(folder, profile, reading, split="photo", seed=0, only=dataset.SPLITS, 
     -------
     dict
         What ``dataset.json`` says of it.
+
+    Raises
+    ------
+    ValueError
+        The photos have too few sharp patches for three sets.
     """
     folder = Path(folder)
     with storage.alone(folder):
@@ -102,52 +103,13 @@ def build(folder, profile, reading, split="photo", seed=0, only=dataset.SPLITS, 
             source = functools.partial(training_photos, profile)
             shares, least = fractions(profile), threshold(profile)
             dataset.build(source, folder, reading, shares, split, seed, least, only, train_stride)
+    description = describe(folder)
+    if empty := [name for name, count in description["patches"].items() if not count]:
+        msg = f"No sharp patch is left for {' and '.join(empty)}: add photos, or split by patch."
+        raise ValueError(msg)
+    return description
+
+
+def describe(folder):
+    """What the ``dataset.json`` of a data set says of it."""
     return json.loads((folder / "dataset.json").read_text())
-
-
-def fetch(profile):
-    """Have the photos of a profile on this machine.
-
-    Parameters
-    ----------
-    profile : {"quick", "local", "full"}
-        All but ``quick`` need the sets of the registry, ``full`` DIV2K too.
-
-    Returns
-    -------
-    dict of list of str
-        Names by set.
-    """
-    found = {"bundled": list(photos.BUNDLED)}
-    if profile != "quick":
-        found |= {name: [path.name for path in photos.files(name)] for name in photos.SETS}
-    if profile == "full":
-        found["div2k"] = [name for split in ("train", "validation") for name, _ in photos.div2k(split)]
-    return found
-
-
-@click.group()
-def main():
-    """Prepare what a profile trains on."""
-
-
-@main.command("photos")
-@click.argument("profile", type=click.Choice(PROFILES))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Gets the names, JSON.")
-def photos_command(profile, output):
-    """Fetch the photos of PROFILE."""
-    storage.write_json(output, fetch(profile))
-
-
-@main.command("patches")
-@click.argument("profile", type=click.Choice(PROFILES))
-@click.argument("reading", type=click.Choice(sorted(patches.READINGS)))
-@click.option("--seed", default=0, show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
-def patches_command(profile, reading, seed, output):
-    """Make the data set of PROFILE, blurred by READING."""
-    click.echo(f"{output}: {build(output, profile, patches.READINGS[reading], seed=seed)['samples']}")
-
-
-if __name__ == "__main__":
-    main()

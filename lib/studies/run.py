@@ -11,9 +11,10 @@ A study is a plain function of this package that measures or trains and returns 
 
 `minutes` are those at quick, local and full. It may read `job.profile`, `job.seed`, `job.count(20_000)` and
 `job.some(items)` (which a scaled run cuts), keep parts with `job.kept(name, make)` or in `job.folder` (they are there
-again after a kill), report with `job.say(text)`, and set `job.data` where what it used is known only then. Clock, seed, path and provenance are the
-runner's. A training `makes` a file in ``paths.weights()`` (``"NAME.keras"``), and its `card` is written beside it; who
-uses it `needs` the training by name. One function may be registered several times: more keywords are its options.
+again after a kill), report with `job.say(text)`, and set `job.data` where what it used is known only then. Clock,
+seed, path and provenance are the runner's. A training `makes` a file in ``paths.weights()`` (``"NAME.keras"``), and
+its `card` is written beside it; who uses it `needs` the training by name. One function may be registered several
+times: more keywords are its options.
 """
 
 import fnmatch

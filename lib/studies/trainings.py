@@ -1,16 +1,171 @@
-"""The trainings of the networks of Table 2, and the book's own."""
+"""The trainings of the networks of Table 2, and of those that are shipped."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from lib import classifiers, dataset, patches
+from lib import dataset, patches, paths, photos
 from lib.studies import profiles, records
-from lib.training import evaluation, recipes, trainer
+from lib.studies.run import study
+from lib.training import recipes
+
+# What needs TensorFlow is imported where it is used: the register lists the studies at once.
+
+SHIPPED = tuple(
+    f"train_{name}"
+    for name in ("mobilenet_v2-lens", "mobilenet_v2-paper", "spectrum_net-lens", "spectrum_net_wide-lens")
+)
+"""The trainings of the classifiers that come with the repository."""
+EXPORTED = "mobilenet_v2-lens"
+"""The one whose ONNX file comes with it."""
+TABLE_2_SAMPLES = {"quick": 2_560, "local": 512_000}
+"""Seen by each network of Table 2, where a CPU cannot give them the paper's 100 epochs."""
 
 
-def run_profile(
-    network, profile, reading, run, split="photo", seed=0, samples=None, progress=None, data=None, tests=None
-):
+@study("photos", minutes=(0.1, 10, 120), data="names by set")
+def fetch(job):
+    """The photos of the profile, fetched to this machine: all but `quick` need the registry's sets, `full` DIV2K."""
+    found = {"bundled": list(photos.BUNDLED)}
+    if job.profile != "quick":
+        found |= {name: [path.name for path in photos.files(name)] for name in photos.SETS}
+    if job.profile == "full":
+        found["div2k"] = [name for split in ("train", "validation") for name, _ in photos.div2k(split)]
+    return found
+
+
+@study("patches", minutes=(0.5, 10, 60), data="the photos of the profile")
+def data_sets(job):
+    """The data sets of section 3.1, in all readings, for all that trains: how many patches and samples they have."""
+    found = {}
+    for reading in patches.ALL_READINGS:
+        _, description = data_set(job, reading)
+        found[str(reading)] = {key: description[key] for key in ("photos", "patches", "samples")}
+        job.say(f"{reading}: {found[str(reading)]['samples']}")
+    return found
+
+
+def data_set(job, reading, **options):
+    """The folder of a data set, which studies share, and what it says of itself, less the names of the photos."""
+    folder = job.shared(profiles.build, profile=job.profile, reading=reading, seed=job.seed, **options)
+    description = profiles.describe(folder)
+    return folder, {key: value for key, value in description.items() if key != "photos_of"}
+
+
+def card(record):
+    """The model card of a training."""
+    return records.card(record["study"].removeprefix("train_"), record)
+
+
+@study(
+    "train_mobilenet_v2-lens", (0.7, 79, 240), "", ("patches",), "mobilenet_v2-lens.keras", card, gpu=True,
+    network="mobilenet_v2", reading="lens",
+)  # fmt: skip
+@study(
+    "train_mobilenet_v2-paper", (0.7, 79, 240), "", ("patches",), "mobilenet_v2-paper.keras", card, gpu=True,
+    network="mobilenet_v2", reading="paper",
+)  # fmt: skip
+@study(
+    "train_spectrum_net-lens", (0.5, 9, 240), "", ("patches",), "spectrum_net-lens.keras", card, gpu=True,
+    network="spectrum_net", reading="lens",
+)  # fmt: skip
+@study(
+    "train_spectrum_net_wide-lens", (0.5, 18, 240), "", ("patches",), "spectrum_net_wide-lens.keras", card, gpu=True,
+    network="spectrum_net_wide", reading="lens",
+)  # fmt: skip
+def shipped(job, network, reading):
+    """A network that comes with the repository, trained on patches that are blurred as its name says."""
+    from lib import classifiers
+
+    model, result = _train(job, network, reading, recipes.recipe_for(network, job.profile))
+    name = f"{network}-{reading}"
+    classifiers.save(model, paths.weights() / f"{name}.keras")
+    if name == EXPORTED:
+        from lib.engines import onnx
+
+        onnx.export(classifiers.load(name), paths.weights() / f"{name}.onnx")
+    return result
+
+
+@study("table_2_mobilenet_v2", (0.5, 12, 240), "", ("patches",), gpu=True, network="mobilenet_v2")
+@study("table_2_efficientnet_b0", (1, 28, 400), "", ("patches",), gpu=True, network="efficientnet_b0")
+@study("table_2_nasnet_mobile", (1.5, 54, 600), "", ("patches",), gpu=True, network="nasnet_mobile")
+@study("table_2_densenet121", (1.5, 61, 600), "", ("patches",), gpu=True, network="densenet121")
+@study("table_2_shufflenet_v2", (1, 10, 300), "", ("patches",), gpu=True, network="shufflenet_v2")
+def table_2(job, network):
+    """A network of Table 2 on the paper's reading of the data, each with the same budget of samples."""
+    recipe = recipes.recipe_for(network, job.profile)
+    if job.profile in TABLE_2_SAMPLES:
+        recipe = replace(recipe, samples=TABLE_2_SAMPLES[job.profile])
+    return _train(job, network, "paper", recipe)[1]
+
+
+def _train(job, network, reading, recipe):
+    """The trained network, and its result."""
+    stride = recipes.OVERLAP.get(network, patches.SIZE)
+    chosen = patches.READINGS[reading]
+    data = job.shared(profiles.build, profile=job.profile, reading=chosen, seed=job.seed, train_stride=stride)
+    job.data = profiles.describe(data)
+    recipe = _scaled(recipe, job, job.data["samples"]["train"])
+    tests = {str(each): data_set(job, each)[0] for each in patches.ALL_READINGS}
+    model, result, job.seconds = train_and_test(network, reading, data, tests, job.folder / "run", recipe, job.seed)
+    return model, result
+
+
+def _scaled(recipe, job, samples):
+    if job.scale == 1:
+        return recipe
+    seen = recipe.steps(samples) * recipe.batch
+    return replace(recipe, epochs=None, samples=job.count(seen, least=2 * recipe.batch))
+
+
+def train_and_test(network, reading, data, tests, run, recipe, seed=0, progress=None):
+    """Train, and test on every reading.
+
+    Parameters
+    ----------
+    network : str
+    reading : str
+        A key of `patches.READINGS`.
+    data : path
+        The patches, made by `profiles.build`.
+    tests : dict of str to path
+        Data sets whose test patches it is tested on, by reading.
+    run : path
+        Folder for checkpoints.
+    recipe : recipes.Recipe
+    seed : int
+    progress : callable, optional
+        Called with (steps done, steps in all).
+
+    Returns
+    -------
+    model : keras.Model
+        With the weights rounded to float16, as they are saved.
+    result : dict
+    seconds : float
+        Of the training, that before a kill included.
+    """
+    from lib import classifiers
+    from lib.training import evaluation, trainer
+
+    if patches.READINGS[reading].bits != 8:
+        recipe = replace(recipe, noisy=0.0, compressed=0.0)  # which are about photo files
+    model, history, seconds = trainer.train(network, data, run, recipe, seed, progress)
+    classifiers.save(model, run / "weights.keras")
+    model = classifiers.load(run / "weights.keras")
+    scores = {label: evaluation.evaluate(model, dataset.load(folder, "test")) for label, folder in tests.items()}
+    result = {
+        "network": network,
+        "reading_name": reading,
+        "recipe": asdict(recipe),
+        "samples_seen": history[-1]["samples"],
+        "history": history,
+        "test": scores[str(patches.READINGS[reading])],
+        "test_by_reading": scores,
+    }
+    return model, result, seconds
+
+
+def run_profile(network, profile, reading, run, split="photo", seed=0, samples=None, progress=None):
     """Build the data set, train, test on every reading and record: what ``defocus train`` does.
 
     Parameters
@@ -27,10 +182,6 @@ def run_profile(
         Samples seen in all, instead of what `recipe_for` says.
     progress : callable, optional
         Called with (steps done, steps in all).
-    data : path, optional
-        The patches, made by `profiles.build` with the same profile, reading, split and seed; built if not given.
-    tests : path, optional
-        Folder for the test patches in all readings, which trainings can share; that of the run if not given.
 
     Returns
     -------
@@ -43,42 +194,16 @@ def run_profile(
         The photos have too few sharp patches for three sets.
     """
     run = Path(run).resolve()
-    data = Path(data).resolve() if data else run / "data"
-    chosen = patches.READINGS[reading]
     stride = recipes.OVERLAP.get(network, patches.SIZE) if split == "photo" else patches.SIZE
-    description = profiles.build(data, profile, chosen, split, seed, train_stride=stride)
-    if empty := [name for name, count in description["patches"].items() if not count]:
-        msg = f"No sharp patch is left for {' and '.join(empty)}: add photos, or split by patch."
-        raise ValueError(msg)
+    description = profiles.build(run / "data", profile, patches.READINGS[reading], split, seed, train_stride=stride)
+    tests = {str(each): run / "test" / str(each) for each in patches.ALL_READINGS}
+    for each in patches.ALL_READINGS:
+        profiles.build(tests[str(each)], profile, each, split, seed, only=("test",))
     recipe = recipes.recipe_for(network, profile)
     if samples is not None:
         recipe = replace(recipe, samples=samples)
-    if chosen.bits != 8:
-        recipe = replace(recipe, noisy=0.0, compressed=0.0)  # which are about photo files
-    model, history, seconds = trainer.train(network, data, run, recipe, seed, progress)
-    classifiers.save(model, run / "weights.keras")
-    scores = _test_readings(run, tests or run / "test", profile, split, seed)
-    result = {
-        "network": network,
-        "reading_name": reading,
-        "recipe": asdict(recipe),
-        "samples_seen": history[-1]["samples"],
-        "history": history,
-        "test": scores[str(chosen)],
-        "test_by_reading": scores,
-    }
+    _, result, seconds = train_and_test(network, reading, run / "data", tests, run, recipe, seed, progress)
     records.write(run / "record.json", result, profile=profile, data=description, seed=seed, seconds=seconds)
     record = records.load(run / "record.json")
     (run / "card.md").write_text(records.card(f"{network}-{reading}", record))
     return record
-
-
-def _test_readings(run, tests, profile, split, seed):
-    """Test the saved weights, rounded to float16 as they are, on the same test patches in all readings."""
-    model = classifiers.load(run / "weights.keras")
-    scores = {}
-    for reading in patches.ALL_READINGS:
-        folder = Path(tests) / f"{profile}-{split}-{seed}" / str(reading)
-        profiles.build(folder, profile, reading, split, seed, only=("test",))
-        scores[str(reading)] = evaluation.evaluate(model, dataset.load(folder, "test"))
-    return scores
