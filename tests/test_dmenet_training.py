@@ -5,11 +5,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from click.testing import CliRunner
 
-from lib import photos
+from lib import paths, photos
 from lib.estimators.dmenet import network
-from lib.studies.dmenet import adaptation
+from lib.studies import records, run
+from lib.studies.dmenet import adaptation, study
 from lib.studies.dmenet import batches as dmenet_batches
 from lib.studies.dmenet import scenes as dmenet_scenes
 from lib.studies.dmenet import trainer as dmenet_trainer
@@ -64,7 +64,7 @@ def test_test_photos_are_not_trained_on(monkeypatch, tmp_path):
 
 
 def test_a_pool_is_rendered_once(monkeypatch, tmp_path, pictures):
-    monkeypatch.setattr(dmenet_scenes, "textures", lambda split: [("coffee", pictures[0])])
+    monkeypatch.setattr(dmenet_scenes, "textures", lambda split, profile: [("coffee", pictures[0])])
     made = dmenet_scenes.make_pool(tmp_path, "test", 2, seed=3)
     monkeypatch.setattr(dmenet_scenes, "render", None)
     again = dmenet_scenes.make_pool(tmp_path, "test", 2, seed=3)
@@ -203,26 +203,19 @@ def test_fused_batch_normalization_without_scale_matches_keras():
 
 
 @pytest.mark.slow
-def test_the_command_trains_adapts_records_and_writes_cards(shallow, pool, tmp_path, monkeypatch):
-    rendered = [np.random.default_rng(0).integers(0, 256, (4, 96, 96, 3), dtype=np.uint8), np.ones((4, 96, 96), "f")]
-    monkeypatch.setattr(
-        dmenet_scenes, "make_pool", lambda folder, split, count, seed: [part[:count] for part in rendered]
-    )
-    monkeypatch.setattr(dmenet_scenes, "textures", lambda split: [(f"{split} photo", None)])
-    monkeypatch.setattr(dmenet_scenes, "real_photos", lambda: (rendered[0], np.uint8(rendered[1])))
-    monkeypatch.setattr(dmenet_training.paths, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(dmenet_training.records.paths, "RESULTS", tmp_path / "results")
-    runner = CliRunner()
-    done = runner.invoke(dmenet_training.main, ["--steps", "1", "-o", str(tmp_path / "a")], catch_exceptions=False)
-    assert "mean_absolute_error" in done.output
-    plain = tmp_path / "a" / "dmenet-compact.keras"
-    options = ["--adapt", str(plain), "--steps", "1", "-o", str(tmp_path / "b")]
-    runner.invoke(dmenet_training.main, options, catch_exceptions=False)
-    for name, folder in (("dmenet-compact", "a"), ("dmenet-compact-adapted", "b")):
-        record = json.loads((tmp_path / "results" / "local" / f"train_{name}.json").read_text())
+def test_the_studies_train_adapt_record_and_write_cards(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(study, "SCENES", {"quick": {"train": 4, "test": 2}})
+    monkeypatch.setattr(study, "QUICK_STEPS", 1)
+    monkeypatch.setenv(paths.PROFILE, "quick")
+    for name in ("dmenet-compact", "dmenet-compact-adapted"):
+        record = records.load(run.run(f"train_{name}", "quick"))
         assert record["result"]["samples_seen"] == 4
-        text = (tmp_path / folder / f"{name}.md").read_text()
+        made = paths.weights() / "dmenet" / f"{name}.keras"
+        assert network.load(name)
+        text = made.with_suffix(".md").read_text()
         assert text.startswith(f"# {name}\n")
         assert "not the authors' network" in text
         assert f"{record['result']['test']['mean_absolute_error']:.3f}" in text
-        assert network.load(tmp_path / folder / f"{name}.keras")
+        assert set(record["networks"]) >= {f"dmenet/{name}.keras"}
+    assert "dmenet/dmenet-compact.keras" in record["networks"]

@@ -168,8 +168,8 @@ def test_profile_trains_tests_and_records(tiny, tmp_path, monkeypatch):
     photos = [(f"photo {k}", rng.integers(0, 256, (64, 128), dtype=np.uint8)) for k in range(6)]
     monkeypatch.setattr(profiles, "training_photos", lambda profile: iter(photos))
     monkeypatch.setitem(recipes.RECIPES, "quick", recipes.Recipe(samples=64, batch=32))
-    record = trainings.run_profile(tiny, "quick", "lens", tmp_path / "run", tests=tmp_path / "tests")
-    assert len(list((tmp_path / "tests" / "quick-photo-0").iterdir())) == len(patches.ALL_READINGS)
+    record = trainings.run_profile(tiny, "quick", "lens", tmp_path / "run")
+    assert len(list((tmp_path / "run" / "test").iterdir())) == len(patches.ALL_READINGS)
     assert record == json.loads((tmp_path / "run" / "record.json").read_text())
     assert record["profile"] == "quick"
     assert record["result"]["samples_seen"] == 64

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from lib import images, optics, photos, pictures
+from lib import images, optics, photos, pictures, scenes
 from lib.guided_filter import box_mean
 
 SIZE = 128
@@ -39,30 +39,30 @@ class Scene(NamedTuple):
     """(SIZE, SIZE) float32, pixels."""
 
 
-def textures(split):
+def textures(split, profile="local"):
     """The photos in focus that scenes are made of: the training sets and, to train, the bundled photos.
 
-    The motorcycle is left out: estimators are compared on it.
+    The motorcycle is left out: estimators are compared on it. The quick profile has the bundled photos only.
 
     Parameters
     ----------
     split : {"train", "test"}
+    profile : {"quick", "local", "full"}
 
     Returns
     -------
     list of (str, callable)
         Name, and a function that reads the picture.
     """
+    bundled = [(name, functools.partial(photos.load, name)) for name in photos.BUNDLED if name != "motorcycle"]
+    if profile == "quick":
+        return bundled[:-1] if split == "train" else bundled[-1:]
     found = []
     for set_name in photos.TRAINING_SETS:
         for number, path in enumerate(photos.files(set_name)):
             if (number % HELD_OUT == 0) == (split == "test"):
                 found.append((f"{set_name}/{path.name}", functools.partial(_read, path)))
-    if split == "train":
-        found += [
-            (name, functools.partial(photos.load, name)) for name in photos.BUNDLED if name not in ("motorcycle",)
-        ]
-    return found
+    return found + bundled if split == "train" else found
 
 
 def _read(path):
@@ -134,7 +134,7 @@ def _noise(rng, scale):
     return (field - field.mean()) / field.std()
 
 
-def make_pool(folder, split, count, seed=0):
+def make_pool(folder, split, count, profile="local", seed=0):
     """Render scenes once, to be read by the training many times.
 
     Parameters
@@ -143,7 +143,9 @@ def make_pool(folder, split, count, seed=0):
         Gets ``images-SPLIT.npy``, (count, SIZE, SIZE, 3) uint8, and ``sigma-SPLIT.npy``, (count, SIZE, SIZE) float16.
         Finished files are kept.
     split : {"train", "test"}
-    count, seed : int
+    count : int
+    profile : {"quick", "local", "full"}
+    seed : int
 
     Returns
     -------
@@ -152,7 +154,7 @@ def make_pool(folder, split, count, seed=0):
     paths = [folder / f"{kind}-{split}.npy" for kind in ("images", "sigma")]
     if not all(path.exists() for path in paths):
         folder.mkdir(parents=True, exist_ok=True)
-        pictures = [functools.cache(read) for _, read in textures(split)]
+        pictures = [functools.cache(read) for _, read in textures(split, profile)]
         partial = [path.with_suffix(".partial") for path in paths]
         shapes = (count, SIZE, SIZE, 3), (count, SIZE, SIZE)
         pool = [
@@ -168,11 +170,16 @@ def make_pool(folder, split, count, seed=0):
     return [np.load(path, mmap_mode="r") for path in paths]
 
 
-def real_photos():
-    """Photos that are out of focus in part, with masks of their sharp part, both from the pairs of the set "lytro".
+def real_photos(profile="local"):
+    """Photos that are out of focus in part, with masks of their sharp part, both from pairs that differ in focus.
 
-    The authors have masks drawn by hand (CUHK, which is a test set here). Of two photos that differ in focus alone,
-    the one with more detail around a pixel is the one in focus there, so a pair gives its masks itself.
+    The pairs are those of the set "lytro"; for the quick profile one that is blurred here. The authors have masks drawn
+    by hand (CUHK, which is a test set here). Of two photos that differ in focus alone, the one with more detail around
+    a pixel is the one in focus there, so a pair gives its masks itself.
+
+    Parameters
+    ----------
+    profile : {"quick", "local", "full"}
 
     Returns
     -------
@@ -180,11 +187,8 @@ def real_photos():
     sharp : (N, H, W) uint8 ndarray
         1 in focus, 0 out of focus, 255 undecided: too little detail, or as much in the other photo.
     """
-    files = [path for path in photos.files("lytro") if "pairs" in path.parts and path.suffix == ".jpg"]
-    names = sorted({path.stem[:-2] for path in files} - {WITHHELD_PAIR})
     pictures, sharp = [], []
-    for name in names:
-        pair = [_read(next(path for path in files if path.stem == f"{name}-{which}")) for which in "AB"]
+    for pair in _pairs(profile):
         detail = [_detail(picture) for picture in pair]
         for picture, own, other in zip(pair, detail, detail[::-1], strict=True):
             mask = np.full(own.shape, 255, np.uint8)
@@ -194,6 +198,16 @@ def real_photos():
             sharp.append(mask)
     side = min(length for picture in pictures for length in picture.shape[:2])
     return np.stack([p[:side, :side] for p in pictures]), np.stack([m[:side, :side] for m in sharp])
+
+
+def _pairs(profile):
+    if profile == "quick":
+        image = photos.load("china")
+        yield scenes.slanted(image)[0], scenes.slanted(image[::-1])[0][::-1]
+        return
+    files = [path for path in photos.files("lytro") if "pairs" in path.parts and path.suffix == ".jpg"]
+    for name in sorted({path.stem[:-2] for path in files} - {WITHHELD_PAIR}):
+        yield [_read(next(path for path in files if path.stem == f"{name}-{which}")) for which in "AB"]
 
 
 def _detail(picture):

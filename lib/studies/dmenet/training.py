@@ -1,7 +1,7 @@
 """Training a narrow DMENet on rendered scenes, and adapting it to real photos.
 
-``python -m lib.studies.dmenet.training`` does the first, ``... --adapt WEIGHTS`` the second. A batch is a function
-of the seed and the step alone, and a checkpoint holds the optimizers too; so a killed run goes on where it stopped.
+A batch is a function of the seed and the step alone, and a checkpoint holds the optimizers too; so a killed run goes on
+where it stopped.
 """
 
 import functools
@@ -10,19 +10,14 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import click
 import keras
 import numpy as np
 import tensorflow as tf
 
-from lib import paths, storage
+from lib import storage
 from lib.estimators.dmenet import network
-from lib.studies import records
 from lib.studies.dmenet import batches as dmenet_batches
-from lib.studies.dmenet import scenes as dmenet_scenes
-from lib.studies.dmenet.card import card
-from lib.studies.dmenet.trainer import Recipe, Trainer
-from lib.studies.profiles import PROFILES
+from lib.studies.dmenet.trainer import Trainer
 
 CHECKPOINT_SECONDS = 240
 WATCHED = 16
@@ -155,57 +150,3 @@ def evaluate(model, pool, seed=0):
 def _predict(model):
     """The map of a batch as a traced function: tracing takes longer than testing."""
     return tf.function(lambda batch: model(batch, training=False)[0], autograph=False)
-
-
-@click.command()
-@click.option("--adapt", type=click.Path(exists=True, dir_okay=False), help="Weights to adapt to real photos.")
-@click.option("--minutes", default=30.0, show_default=True, help="Processor time to train at most.")
-@click.option("--steps", default=2500, show_default=True, help="Steps to train at most.")
-@click.option("--rate", default=3e-4, show_default=True, help="Greatest learning rate.")
-@click.option("--scenes", "count", default=2400, show_default=True, help="Scenes to render for training.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--profile", type=click.Choice(PROFILES), default="local", show_default=True, help="For the record.")
-@click.option("--record", type=click.Path(path_type=Path), help="Record. [default: in data/results/PROFILE]")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run. [default: runs/dmenet/NAME]")
-def main(adapt, minutes, steps, rate, count, seed, profile, record, output):
-    """Train dmenet-compact, or adapt it; a killed run goes on where it stopped.
-
-    The folder of the run gets NAME.keras, its card NAME.md and, while it runs, a checkpoint; data/results/local gets
-    the record.
-    """
-    name = "dmenet-compact-adapted" if adapt else "dmenet-compact"
-    output = output or paths.ROOT / "runs" / "dmenet" / name
-    folder = paths.ROOT / "runs" / "dmenet" / f"scenes-{count}-{seed}"
-    sizes = {"train": count, "test": 150}
-    pool = {split: dmenet_scenes.make_pool(folder, split, size, seed) for split, size in sizes.items()}
-    recipe = Recipe(minutes=minutes, steps=steps, learning_rate=rate)
-    start, real = (network.load(adapt), dmenet_scenes.real_photos()) if adapt else (None, None)
-
-    def report(done, row):
-        if row:
-            click.echo(f"{done:.3f} " + " ".join(f"{key} {value:.5g}" for key, value in row.items()))
-
-    model, history, seconds = train(output, pool, recipe, seed, start, real, report)
-    network.save(model, output / f"{name}.keras")
-    result = {
-        "network": name,
-        "recipe": asdict(recipe),
-        "samples_seen": history[-1]["step"] * recipe.batch,
-        "history": history,
-        # The shipped weights are tested, not those before rounding to float16.
-        "test": evaluate(network.load(output / f"{name}.keras"), pool["test"], seed),
-    }
-    data = {
-        "scenes": sizes,
-        "textures": {split: [name for name, _ in dmenet_scenes.textures(split)] for split in sizes},
-        "real_photos": "lytro pairs" if adapt else None,
-        "adapted_from": Path(adapt).name if adapt else None,
-    }
-    target = (record or paths.RESULTS / profile / f"train_{name}.json").resolve()
-    records.write(target, result, profile=profile, data=data, seed=seed, seconds=seconds)
-    (output / f"{name}.md").write_text(card(records.read(target)))
-    click.echo(f"{output / name}.keras: {result['test']}")
-
-
-if __name__ == "__main__":
-    main()
