@@ -13,7 +13,7 @@ UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help book browser test reproduce graph record nbval bench lint format lock clean .venv
+.PHONY: help book browser test reproduce graph cluster record nbval bench lint format lock clean .venv
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ reproduce: .venv/.installed  ## Train, measure, run the chapters, build the book
 
 graph: .venv/.installed  ## List what `make reproduce` would run
 	$(SNAKEMAKE) --dry-run
+
+cluster: .venv/.installed  ## Run two rules of the graph on a Slurm of one node, this machine: needs slurm-wlm and munge
+	.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements-slurm.txt
+	.venv/bin/python -m lib.studies.cluster runs/quick/photos.json runs/quick/patches/lens
 
 CHAPTERS ?=
 CHANGED ?=
@@ -64,6 +68,7 @@ lock:  ## Resolve requirements.in anew (needs uv)
 	$(COMPILE) --upgrade requirements.in --output-file requirements.txt
 	sed -E 's/^tensorflow-cpu==([0-9.]+).*/tensorflow[and-cuda]==\1; sys_platform == "linux"/; s/^(tensorflow==[0-9.]+); .*/\1; sys_platform != "linux"/' requirements.in \
 		| $(COMPILE) --constraints requirements.txt - --output-file requirements-gpu.txt
+	echo snakemake-executor-plugin-slurm | $(COMPILE) --constraints requirements.txt - --output-file requirements-slurm.txt
 
 clean:  ## Remove the built book and the caches; .venv stays
 	rm -rf _build .pytest_cache .ruff_cache
