@@ -1,5 +1,6 @@
 """``defocus reproduce``."""
 
+import os
 from pathlib import Path
 
 import click
@@ -16,16 +17,18 @@ from lib.cli.jobs import check_writable, progress
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder of the results. [default: data/results/PROFILE/chapters]",
+    help="Folder of the results. [default: runs/PROFILE/chapters]",
 )
 def reproduce_command(names, profile, seed, output):
     """Run the CHAPTERS of the book, all by default, and collect their figures and tables.
 
-    Chapters whose results are there and still hold are not run again, so a killed run goes on.
+    They print what the studies of this profile have recorded, in runs/PROFILE, and use the networks that it has trained
+    (`make reproduce` runs all of that). Chapters whose results are there and still hold are not run again.
     """
+    os.environ[paths.PROFILE] = profile  # before anything looks for records and networks
     from lib.studies import chapters
 
-    output = output or paths.RESULTS / profile / "chapters"
+    output = output or paths.run() / "chapters"
     check_writable(output / "any")
     names = names or chapters.chapters()
     done = chapters.reproduce(
