@@ -15,3 +15,7 @@ def photo(tmp_path, crop):
     path = tmp_path / "photo.png"
     pictures.write(path, crop)
     return path
+
+
+def pytest_addoption(parser):
+    parser.addoption("--fuzz", type=int, default=2000, help="damaged picture files that the readers get")

@@ -3,13 +3,13 @@
 import functools
 import importlib
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from lib import blur_map, engines, refinement
 from lib.cli import jobs
+from lib.pictures.silence import silence
 
 photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
 """Any number of photos and folders of photos."""
@@ -106,15 +106,8 @@ def map_options(command):
 
 def import_tensorflow():
     """Import TensorFlow without the notes of its C++ part, which come whatever TF_CPP_MIN_LOG_LEVEL says."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
+    with silence():
         importlib.import_module("tensorflow")
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def start_engine(model, engine):

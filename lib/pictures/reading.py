@@ -19,6 +19,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from lib.pictures import containers, directories, exif, marks, tiff
 from lib.pictures.picture import MAX_PIXELS, ImageError, Picture
+from lib.pictures.silence import silence
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
 """Endings of the files that count as photos in a folder."""
@@ -155,7 +156,8 @@ def _stored(data, path):
     if data.startswith(b"\xff\xd8"):
         return _jpeg(data)
     if directories.is_block(data):
-        return _tiff(data, path)
+        with silence():  # libtiff tells the terminal of what is damaged
+            return _tiff(data, path)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return _webp(data)
     if deep := _pnm(data):
