@@ -42,39 +42,58 @@ SETTINGS = (
 """Focal planes near, in the middle and far; apertures; the paper's kernel and a lens's; without and with noise."""
 QUICK_PART = np.s_[120:360, 300:660]
 """Rows and columns of the motorcycle that are enough for the quick profile."""
+MIDDLEBURY_THIRD = ("Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy")
+"""The stereo scenes of the set "middlebury_third"."""
+MIDDLEBURY_2006 = (
+    *("Aloe", "Baby1", "Bowling1", "Cloth1", "Flowerpots"),
+    *("Lampshade1", "Midd1", "Monopoly", "Rocks1", "Wood1"),
+)
+"""Those of the set "middlebury2006"."""
+SCENES = ("motorcycle", *MIDDLEBURY_THIRD)
+"""The first comes with scikit-image."""
 
 
-def scenes(profile="quick"):
+def names(profile="quick"):
+    """Names of `scenes`: of the scene, and the number of the setting in `SETTINGS`.
+
+    Examples
+    --------
+    >>> names("quick"), names("local")[5], len(names("local"))
+    (['motorcycle-0', 'motorcycle-1'], 'Art-1', 76)
+    """
+    if profile == "quick":
+        return ["motorcycle-0", "motorcycle-1"]
+    return [f"{name}-{k}" for name in (*SCENES, *MIDDLEBURY_2006) for k in range(len(SETTINGS))]
+
+
+def scenes(profile="quick", only=None):
     """Photos whose true sigma is known.
 
     Parameters
     ----------
     profile : {"quick", "local", "full"}
-        A part of the bundled motorcycle in two settings; or all of it in all settings, and the 8 Middlebury scenes
-        in one each (both others).
+        A part of the bundled motorcycle in two settings; or all scenes, the motorcycle and Middlebury's, in all
+        settings (both others).
+    only : collection of str, optional
+        Of `names`, those to render.
 
     Yields
     ------
     name : str
-        Ends in the number of the setting in `SETTINGS`.
+        Of `names`.
     image : (H, W, 3) float32 ndarray
     sigma : (H, W) float32 ndarray
         Pixels.
     textured : (H, W) bool ndarray
         Where the scene in focus has fine detail: eq. 5's threshold on the variance of the Laplacian.
     """
-    whole = motorcycle()
-    if profile == "quick":
-        for k, setting in enumerate(SETTINGS[:2]):
-            yield f"motorcycle-{k}", *render(*(each[QUICK_PART] for each in whole), setting, seed=k)
-    else:
-        for k, setting in enumerate(SETTINGS):
-            yield f"motorcycle-{k}", *render(*whole, setting, seed=k)
-        for k, name in enumerate(MIDDLEBURY_THIRD):
-            image, disparity = middlebury(name)
-            # Depth in units of the baseline times the focal length, which the files do not tell; eq. 2 is linear in it.
-            number = k % len(SETTINGS)
-            yield f"{name}-{number}", *render(image, disparity.max() / disparity, SETTINGS[number], seed=k)
+    for seed, name in enumerate(names(profile)):
+        if only is None or name in only:
+            # Middlebury's depth is in units of the baseline times the focal length, which the files do not tell; eq. 2
+            # is linear in it.
+            scene_name, setting = name.split("-")
+            image, depth = (each[QUICK_PART] if profile == "quick" else each for each in scene(scene_name))
+            yield name, *render(image, depth, SETTINGS[int(setting)], seed)
 
 
 def render(image, depth, setting, seed=0):
@@ -171,17 +190,13 @@ def _stretch(inverse_depth):
     return (inverse_depth - inverse_depth.min()) / np.ptp(inverse_depth)
 
 
-SCENES = ("motorcycle", "Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy")
-"""The first comes with scikit-image, the others are of the set "middlebury_third"."""
-
-
 def scene(name):
     """A photo that is sharp throughout and its depth.
 
     Parameters
     ----------
     name : str
-        One of `SCENES`.
+        One of `SCENES` or `MIDDLEBURY_2006`.
 
     Returns
     -------
@@ -273,15 +288,6 @@ def motorcycle():
     disparity = fill_disparity(data.stereo_motorcycle()[2])
     depth = MOTORCYCLE_BASELINE * MOTORCYCLE_FOCAL_LENGTH / (disparity + MOTORCYCLE_OFFSET)
     return photos.load("motorcycle"), depth.astype(np.float32)
-
-
-MIDDLEBURY_THIRD = ("Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy")
-"""The stereo scenes of the set "middlebury_third"."""
-MIDDLEBURY_2006 = (
-    *("Aloe", "Baby1", "Bowling1", "Cloth1", "Flowerpots"),
-    *("Lampshade1", "Midd1", "Monopoly", "Rocks1", "Wood1"),
-)
-"""Those of the set "middlebury2006"."""
 
 
 def middlebury(scene):

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import precision_recall_fscore_support
 
 from lib import estimators, photos, scenes
@@ -23,7 +24,7 @@ def small_scenes(monkeypatch):
     image = rng.random((48, 64, 3), np.float32)
     depth = np.tile(np.linspace(1, 3, 64), (48, 1))
 
-    def small(profile="quick"):
+    def small(profile="quick", only=None):
         for k, setting in enumerate((Setting(0.05, 4), Setting(0.9, 6, "disk"))):
             yield f"scene-{k}", *scenes.render(image, depth, setting, seed=k)
 
@@ -59,6 +60,57 @@ def test_calibration_is_fitted_to_the_other_scenes(small_scenes):
     truths = [sigma for _, _, sigma, _ in small_scenes]
     constant = rows[2]["all"]["mae"]
     assert constant == pytest.approx(np.abs(truths[0] - truths[1].mean()).mean(), rel=0.02)
+
+
+def test_a_scene_is_not_calibrated_on_its_other_photos(monkeypatch):
+    """Photos of one scene are alike: what is known of one tells of the other."""
+    rng = np.random.default_rng(0)
+    truths = {"a-0": 1.0, "a-1": 1.0, "b-0": 3.0}
+
+    def photographed(profile="quick", only=None):
+        for name, sigma in truths.items():
+            yield name, rng.random((32, 32), np.float32), np.full((32, 32), sigma), np.ones((32, 32), bool)
+
+    monkeypatch.setattr(scenes, "scenes", photographed)
+    error = {row["scene"]: row["all"]["mae"] for row in comparisons.judge_scenes([])}
+    assert error == {"a-0": 2.0, "a-1": 2.0, "b-0": 2.0}
+
+
+def test_intervals_are_those_of_scipys_bootstrap():
+    rng = np.random.default_rng(3)
+    of_scene = {method: shift + rng.normal(0, 1, 12) for method, shift in {"a": 2.0, "b": 2.3}.items()}
+    rows = [
+        {"method": method, "scene": f"s{k}-{setting}", "all": {"mae": value + offset}}
+        for method, values in of_scene.items()
+        for k, value in enumerate(values)
+        for setting, offset in enumerate((-0.5, 0.5))
+    ]
+    found = comparisons.intervals(rows, "all.mae")
+    for method, values in of_scene.items():
+        oracle = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=1).confidence_interval
+        assert found[method]["low"] == pytest.approx(oracle.low, abs=0.03)
+        assert found[method]["high"] == pytest.approx(oracle.high, abs=0.03)
+    assert found["a"]["first"] + found["b"]["first"] == pytest.approx(1)
+    difference = stats.bootstrap(
+        (of_scene["b"] - of_scene["a"],), np.mean, n_resamples=20_000, method="percentile", rng=1
+    ).bootstrap_distribution
+    assert found["a"]["first"] == pytest.approx(np.mean(difference > 0), abs=0.02)
+
+
+def test_all_scenes_are_photographed_in_all_settings():
+    names = scenes.names("local")
+    assert len(names) == len(set(names)) == 19 * len(scenes.SETTINGS)
+    assert {comparisons.scene_of(name) for name in names} == {*scenes.SCENES, *scenes.MIDDLEBURY_2006}
+    assert set(comparisons.TUNED) < {comparisons.scene_of(name) for name in names}
+
+
+@needs_mirror
+def test_only_what_is_asked_for_is_rendered():
+    found = list(scenes.scenes("local", only=["Wood1-3"]))
+    assert [name for name, *_ in found] == ["Wood1-3"]
+    _, image, sigma, _ = found[0]
+    assert image.shape[:2] == sigma.shape
+    assert sigma.max() == pytest.approx(scenes.SETTINGS[3].largest)
 
 
 def test_spearman_is_that_of_the_map_before_calibration(small_scenes):

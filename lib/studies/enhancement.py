@@ -77,7 +77,7 @@ def blurred_photos(profile, seed=0):
         yield "motorcycle", *scenes.defocus(image, scenes._stretch(1 / depth), seed=seed), image
         yield "china, slanted", *scenes.slanted(photos.load("china"), seed), photos.load("china")
         return
-    for scene in ("Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy"):
+    for scene in scenes.MIDDLEBURY_THIRD:
         image, disparity = scenes.middlebury(scene)
         yield scene, *scenes.defocus(image, scenes._stretch(disparity), seed=seed), image
     for path in photos.files("bsd100")[:6]:
