@@ -95,8 +95,7 @@ def classify(gray, model, step=8, labels="hard", progress=None, engine="keras"):
 
     Parameters
     ----------
-    gray : (H, W) float32 ndarray
-        In [0, 1].
+    gray : (H, W) float32 ndarray in [0, 1]
     model, step, labels, progress, engine
         As in `estimate`.
 
@@ -219,8 +218,7 @@ def read_sigma(path, shape, scale=None):
 
     Returns
     -------
-    (H, W) float32 ndarray
-        Sigma in pixels.
+    (H, W) float32 ndarray, sigma in pixels
 
     Raises
     ------

@@ -48,8 +48,7 @@ def contact_sheet(image, maps, truth=None, common_scale=True, columns=COLUMNS):
 
     Parameters
     ----------
-    image : (H, W[, 3]) ndarray
-        In [0, 1].
+    image : (H, W[, 3]) ndarray in [0, 1]
     maps : sequence of (Estimator, (H, W) ndarray)
         An entry of `lib.estimators` and its map, as it returns it.
     truth : (H, W) ndarray, optional

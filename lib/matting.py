@@ -31,8 +31,7 @@ def interpolate(values, trust, image, weight, epsilon):
         Read where trusted.
     trust : (H, W) ndarray
         0 for unknown to 1, or bool.
-    image : (H, W) or (H, W, 3) ndarray
-        In [0, 1].
+    image : (H, W) or (H, W, 3) ndarray in [0, 1]
     weight : float
         lambda, how far the trusted values are believed.
     epsilon : float

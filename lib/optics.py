@@ -224,8 +224,7 @@ def render_defocus(image, depth, camera, **options):
 
     Returns
     -------
-    rendered : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    rendered : (H, W[, 3]) float32 ndarray in [0, 1]
     sigma : (H, W) float32 ndarray
         The true `sigma_map`, pixels.
 
@@ -262,8 +261,7 @@ def render(image, sigma, kernel="gaussian", noise=0.0, seed=0, step=0.25, linear
 
     Parameters
     ----------
-    image : (H, W[, 3]) ndarray
-        In [0, 1].
+    image : (H, W[, 3]) ndarray in [0, 1]
     sigma : (H, W) ndarray
         Pixels, negative in front of the focal plane: signed sigma grows with depth (eq. 2), so it sorts what is
         near from what is far.
@@ -280,8 +278,7 @@ def render(image, sigma, kernel="gaussian", noise=0.0, seed=0, step=0.25, linear
 
     Returns
     -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    (H, W[, 3]) float32 ndarray in [0, 1]
 
     Raises
     ------

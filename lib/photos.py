@@ -51,79 +51,17 @@ class PhotoSet(NamedTuple):
     citation: str
 
 
+def _rows(table):
+    """The rows of a table in data/, by their first column."""
+    with open(paths.DATA / table, encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return {next(iter(row.values())): row for row in rows}
+
+
 SETS = {
-    "bsd100": PhotoSet(
-        "100 photos of the Berkeley segmentation data, 481x321, PNG",
-        "non-commercial research and education",
-        "Martin, Fowlkes, Tal and Malik, ICCV 2001",
-    ),
-    "bsds500_jpeg": PhotoSet(
-        "400 photos of the Berkeley segmentation data (none of bsd100), 481x321, JPEG",
-        "non-commercial research and education",
-        "Arbelaez, Maire, Fowlkes and Malik, IEEE TPAMI 2011",
-    ),
-    "cuhk": PhotoSet(
-        "11 photos of the CUHK blur detection set that are out of focus in part, with masks (255 = blurred)",
-        "none stated",
-        "Shi, Xu and Jia, CVPR 2014",
-    ),
-    "div2k_valid_crops": PhotoSet(
-        "256x256 crops from the centers of the 100 validation photos of DIV2K, PNG",
-        "academic research",
-        "Agustsson and Timofte, CVPR Workshops 2017",
-    ),
-    "focus_stack_pcb": PhotoSet(
-        "a stack of 7 macro photos of a circuit board, focused by hand, 2048x1536, JPEG",
-        "MIT",
-        "Aimonen, github.com/PetteriAimonen/focus-stack",
-    ),
-    "gb82": PhotoSet(
-        "6 camera photos, four of them with a shallow depth of field, 576x576, PNG",
-        "CC0",
-        "Rosato, github.com/gianni-rosato/gb82-image-set",
-    ),
-    "lytro": PhotoSet(
-        "20 pairs and 4 triples with different focus, 520x520, JPEG",
-        "research, with citation",
-        "Nejati, Samavi and Shirani, Information Fusion 2015",
-    ),
-    "middlebury2006": PhotoSet(
-        "10 stereo scenes with disparity, about 430x370, PNG",
-        "research, with citation",
-        "Scharstein and Pal, CVPR 2007; Hirschmüller and Scharstein, CVPR 2007",
-    ),
-    "middlebury_third": PhotoSet(
-        "8 stereo scenes with disparity, about 460x370, PNG",
-        "research, with citation",
-        "Scharstein and Szeliski, CVPR 2003; Scharstein and Pal, CVPR 2007",
-    ),
-    "nyu_pairs": PhotoSet(
-        "30 pairs with different focus, composed from photos of rooms by masks, with these photos, JPEG",
-        "MIT",
-        "photos: Silberman et al., ECCV 2012; pairs: github.com/lmn-ning/ImageFusion",
-    ),
-    "pixel4": PhotoSet(
-        "6 scenes of a Pixel 4: both halves of its photos, all in focus, and the blur that was measured, PNG",
-        "none stated",
-        "Xin et al., ICCV 2021",
-    ),
-    "table3": PhotoSet(
-        "the fusion pairs 'flower' and 'book' of the paper's Table 3",
-        "none stated",
-        "used by Galetto and Deng, arXiv:2107.14443, 2021",
-    ),
-    "urban100": PhotoSet(
-        "60 photos of Urban100, long side 1024, PNG",
-        "none stated",
-        "Huang, Singh and Ahuja, CVPR 2015",
-    ),
-    "zhuosim": PhotoSet(
-        "11 photos that are out of focus in part, and defocus maps estimated for five (*Map*.png)",
-        "academic use",
-        "Zhuo and Sim, Pattern Recognition 2011",
-    ),
+    name: PhotoSet(row["description"], row["terms"], row["citation"]) for name, row in _rows("photo_sets.tsv").items()
 }
-"""The sets of data/registry.tsv."""
+"""The sets of data/registry.tsv, as data/photo_sets.tsv describes them."""
 TRAINING_SETS = ("bsd100", "bsds500_jpeg", "div2k_valid_crops", "urban100")
 """The sets whose photos are in focus."""
 
@@ -141,8 +79,7 @@ def load(name):
 
     Returns
     -------
-    (H, W, 3) float32 ndarray
-        In [0, 1].
+    (H, W, 3) float32 ndarray in [0, 1]
 
     Raises
     ------
@@ -227,8 +164,7 @@ def training_files(progress=True):
 @functools.cache
 def _registry():
     """The rows of data/registry.tsv by file name."""
-    with open(paths.DATA / "registry.tsv", encoding="utf-8", newline="") as table:
-        return {row["file"]: row for row in csv.DictReader(table, delimiter="\t")}
+    return _rows("registry.tsv")
 
 
 def _names(set_name):

@@ -29,8 +29,7 @@ def refine(blur_map, image, variant="paper", **options):
 
     Returns
     -------
-    (H, W) float32 ndarray
-        Sigma in pixels.
+    (H, W) float32 ndarray, sigma in pixels
 
     Raises
     ------
@@ -90,8 +89,7 @@ def refine_paper(blur_map, image, radius=RADIUS, epsilon=EPSILON, iterations=ITE
 
     Parameters
     ----------
-    blur_map : (H, W) ndarray
-        Sigma in pixels.
+    blur_map : (H, W) ndarray, sigma in pixels
     image : (H, W[, 3]) float32 ndarray in [0, 1]
     radius, epsilon, iterations, smooth
         As in `guidance`; the last step uses the same radius, epsilon and filter. The paper's values
@@ -99,8 +97,7 @@ def refine_paper(blur_map, image, radius=RADIUS, epsilon=EPSILON, iterations=ITE
 
     Returns
     -------
-    (H, W) float32 ndarray
-        Sigma in pixels.
+    (H, W) float32 ndarray, sigma in pixels
     """
     blur_map = images.check_map(blur_map, image)
     guide = guidance(image, radius, epsilon, iterations, smooth)
@@ -117,8 +114,7 @@ def refine_released(blur_map, image, radius=22, epsilon=1e-6, iterations=1):
 
     Parameters
     ----------
-    blur_map : (H, W) ndarray
-        Sigma in pixels.
+    blur_map : (H, W) ndarray, sigma in pixels
     image : (H, W[, 3]) float32 ndarray in [0, 1]
         The guide, in color if it has color.
     radius : int
@@ -130,8 +126,7 @@ def refine_released(blur_map, image, radius=22, epsilon=1e-6, iterations=1):
 
     Returns
     -------
-    (H, W) float32 ndarray
-        Sigma in pixels.
+    (H, W) float32 ndarray, sigma in pixels
     """
     refined = box_mean(images.check_map(blur_map, image), radius)
     guide = images.check_image(image)

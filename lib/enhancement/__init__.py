@@ -28,8 +28,7 @@ def enhance(image, method="adaptive", sigma_map=None, **options):
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     method : str
         A key of `METHODS`.
     sigma_map : (H, W) ndarray, optional

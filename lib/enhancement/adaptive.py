@@ -91,8 +91,7 @@ def adaptive(image, sigma_map, curve=FIGURE_11, sigma=3.0, color="luminance"):
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     sigma_map : (H, W) ndarray
         Defocus map, sigma in pixels.
     curve : GainCurve

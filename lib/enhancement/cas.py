@@ -22,8 +22,7 @@ def cas(image, strength=0.125, color="luminance", diagonals=True, linear=False):
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     strength : float
         Greatest weight of a neighbor, 0 to 0.2: the paper's lambda and AMD's "peak" without their minus sign. AMD's
         slider from 0 to 1 is ``1 / (8 - 3 * slider)``; so the paper's 0.125 is the slider's lowest end.
@@ -83,8 +82,7 @@ def neighbor_weight(plane, strength, diagonals=True):
 
     Parameters
     ----------
-    plane : (H, W) float32 or float64 ndarray
-        In [0, 1].
+    plane : (H, W) float32 or float64 ndarray in [0, 1]
     strength, diagonals
         As in `cas`.
 

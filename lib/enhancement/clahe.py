@@ -32,8 +32,7 @@ def clahe(plane, clip_limit, tiles=(8, 8)):
 
     Returns
     -------
-    (H, W) float32 ndarray
-        In [0, 1].
+    (H, W) float32 ndarray in [0, 1]
 
     Raises
     ------

@@ -31,8 +31,7 @@ def gum(image, strength=7.0, contrast=5e-4, color="luminance"):
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     strength : float
         gamma_max, the gain of the faintest detail, 1 or more; the strongest has the gain 1. 0 switches the method
         off, its contrast too. The paper's lambda is read as this number.
@@ -128,8 +127,7 @@ def enhance_contrast(base, clip_limit):
 
     Parameters
     ----------
-    base : (H, W) float32 ndarray
-        In [0, 1].
+    base : (H, W) float32 ndarray in [0, 1]
     clip_limit : float
         As `contrast` in `gum`.
 

@@ -13,8 +13,7 @@ def on_planes(image, sharpen, color="luminance"):
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     sharpen : callable
         ``sharpen(plane)``: (H, W) to (H, W), float32; may leave [0, 1].
     color : {"luminance", "channels"}
@@ -22,8 +21,7 @@ def on_planes(image, sharpen, color="luminance"):
 
     Returns
     -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    (H, W[, 3]) float32 ndarray in [0, 1]
 
     Raises
     ------
@@ -50,15 +48,13 @@ def replace_luma(image, old, new):
 
     Parameters
     ----------
-    image : (H, W, 3) float32 ndarray
-        In [0, 1].
+    image : (H, W, 3) float32 ndarray in [0, 1]
     old, new : (H, W) float32 ndarray
         The luma of `image` and the one that it gets, in [0, 1].
 
     Returns
     -------
-    (H, W, 3) float32 ndarray
-        In [0, 1].
+    (H, W, 3) float32 ndarray in [0, 1]
 
     Examples
     --------

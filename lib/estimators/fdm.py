@@ -51,8 +51,7 @@ def estimate(image, sigma=0.75, superpixels=200, formula="exact"):
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     sigma : float
         s1, scale of the first gradient, pixels; the second is 1.5 s1.
     superpixels : int

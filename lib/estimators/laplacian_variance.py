@@ -14,8 +14,7 @@ def estimate(image, size=16):
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     size : int
         Side of the window, pixels.
 

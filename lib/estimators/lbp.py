@@ -46,8 +46,7 @@ def estimate(image, threshold=DEFAULTS["threshold"], sizes=DEFAULTS["sizes"], be
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     threshold : float
         T_LBP: a neighbor counts as brighter when it is so by more than this.
     sizes : sequence of int
@@ -152,8 +151,7 @@ def matte(share, image):
     ----------
     share : (H, W) ndarray
         Sharpness, 0 to 1.
-    image : (H, W[, 3]) ndarray
-        In [0, 1].
+    image : (H, W[, 3]) ndarray in [0, 1]
 
     Returns
     -------

@@ -11,8 +11,7 @@ def estimate(image, filled=True, engine=None):
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     filled : bool
         Fill the map where the network is unsure.
     engine : {"onnx", "openvino", "keras"}, optional

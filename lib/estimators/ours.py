@@ -45,8 +45,7 @@ def estimate(image, network=NETWORK, step=8, labels="expected", refinement="spre
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     network : str or path
         A shipped classifier or a ``.keras`` file.
     step : int
@@ -86,10 +85,8 @@ def spread(blur, image):
 
     Parameters
     ----------
-    blur : (H, W) float32 ndarray
-        Sigma in pixels.
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    blur : (H, W) float32 ndarray, sigma in pixels
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
 
     Returns
     -------
@@ -109,8 +106,7 @@ def texture(gray):
 
     Parameters
     ----------
-    gray : (H, W) float32 ndarray
-        In [0, 1].
+    gray : (H, W) float32 ndarray in [0, 1]
 
     Returns
     -------

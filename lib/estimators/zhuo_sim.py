@@ -32,8 +32,7 @@ def estimate(image, edge_threshold=0.01, sigma=1.0, weight=0.001, max_blur=10.0,
 
     Parameters
     ----------
-    image : (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    image : (H, W[, 3]) float32 ndarray in [0, 1]
     edge_threshold : float
         e, of the Canny edges, as a share of the strongest gradient.
     sigma : float

@@ -26,8 +26,7 @@ def render(image, blur_map, variant="paper", **options):
 
     Returns
     -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    (H, W[, 3]) float32 ndarray in [0, 1]
 
     Raises
     ------

@@ -108,14 +108,12 @@ def combine(image, W, S, B, strength=1.0):
     ----------
     image, S, B : (H, W[, 3]) ndarray
         The photo, sharpened and smoothed.
-    W : (H, W) ndarray
-        In [0, 1].
+    W : (H, W) ndarray in [0, 1]
     strength : float
 
     Returns
     -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1].
+    (H, W[, 3]) float32 ndarray in [0, 1]
     """
     W = W.reshape(W.shape + (1,) * (image.ndim - 2))
     R = B + W * (S - B)
