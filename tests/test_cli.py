@@ -10,12 +10,13 @@ import pytest
 from command_line import run
 from PIL import Image
 
-from lib import blur_map, classifiers, images, pictures, refinement
+from lib import blur_map, classifiers, estimators, images, one_pass, pictures, refinement
 from lib.blur_map import write_map
 from lib.cli import jobs
 
 ROOT = Path(__file__).resolve().parent.parent
 LENS = "mobilenet_v2-lens"
+PAPER = ("--estimator", "paper")
 INSTALLED = Path(sys.executable).with_name("defocus")
 
 
@@ -23,7 +24,7 @@ INSTALLED = Path(sys.executable).with_name("defocus")
 def test_the_installed_command_works_where_another_lib_lies(photo, tmp_path):
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "__init__.py").write_text("raise RuntimeError")
-    words = [INSTALLED, "map", photo.name, "-o", "map", "--step", "32", "--engine", "onnx"]
+    words = [INSTALLED, "map", photo.name, "-o", "map"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "map.npy").exists()
@@ -40,7 +41,7 @@ def outputs(folder, photo):
 
 
 def test_map_writes_what_the_library_computes(photo, crop, tmp_path):
-    assert run("map", photo, "-o", tmp_path / "new" / "map", "--step", 16) == 0
+    assert run("map", photo, "-o", tmp_path / "new" / "map", *PAPER, "--step", 16) == 0
     assert outputs(tmp_path, photo) == ["map.npy", "map.png"]
     sigma = np.load(tmp_path / "new" / "map.npy")
     pixels = pictures.read(photo).pixels
@@ -50,25 +51,45 @@ def test_map_writes_what_the_library_computes(photo, crop, tmp_path):
 
 
 def test_map_options_reach_the_library(photo, tmp_path):
-    assert run("map", photo, "-o", tmp_path / "raw.npy", "--no-refine", "--labels", "expected", "--step", 32) == 0
+    assert (
+        run("map", photo, "-o", tmp_path / "raw.npy", *PAPER, "--no-refine", "--labels", "expected", "--step", 32) == 0
+    )
     pixels = pictures.read(photo).pixels
     expected = blur_map.estimate(pixels, classifiers.load(LENS), step=32, labels="expected")
     np.testing.assert_array_equal(np.load(tmp_path / "raw.npy"), expected)
-    assert run("map", photo, "-o", tmp_path / "released", "--variant", "released", "--step", 32) == 0
+    assert run("map", photo, "-o", tmp_path / "released", *PAPER, "--variant", "released", "--step", 32) == 0
     released = refinement.refine(blur_map.estimate(pixels, classifiers.load(LENS), step=32), pixels, "released")
     np.testing.assert_array_equal(np.load(tmp_path / "released.npy"), released)
 
 
 def test_map_on_another_engine_is_the_same_map(photo, tmp_path):
-    assert run("map", photo, "-o", tmp_path / "onnx.npy", "--no-refine", "--step", 16, "--engine", "onnx") == 0
+    assert run("map", photo, "-o", tmp_path / "onnx.npy", *PAPER, "--no-refine", "--step", 16, "--engine", "onnx") == 0
     expected = blur_map.estimate(pictures.read(photo).pixels, LENS, step=16, engine="onnx")
     np.testing.assert_array_equal(np.load(tmp_path / "onnx.npy"), expected)
 
 
+def test_the_default_is_one_pass_with_its_interval_on_request(photo, tmp_path):
+    assert run("map", photo, "-o", tmp_path / "map", "--interval") == 0
+    expected = one_pass.estimate(pictures.read(photo).pixels, interval=True)
+    for end, values in zip(("", "_low", "_high"), expected, strict=True):
+        np.testing.assert_array_equal(np.load(tmp_path / f"map{end}.npy"), values)
+    assert run("map", photo, "-o", tmp_path / "alone") == 0
+    assert [path.name for path in sorted(tmp_path.glob("alone*"))] == ["alone.npy", "alone.png"]
+    np.testing.assert_array_equal(np.load(tmp_path / "alone.npy"), expected[0])
+
+
+def test_another_estimator_is_named(photo, tmp_path, capsys):
+    assert run("map", photo, "-o", tmp_path / "edges", "--estimator", "zhuo_sim") == 0
+    expected = estimators.get("zhuo_sim")(pictures.read(photo).pixels)
+    np.testing.assert_array_equal(np.load(tmp_path / "edges.npy"), expected)
+    assert run("map", photo, "-o", tmp_path / "score", "--estimator", "lbp") == 2
+    assert "gives a score and no sigma" in capsys.readouterr().err
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["onnx", "openvino"])
-def test_an_engine_with_a_shipped_file_does_without_tensorflow(photo, tmp_path, engine):
-    words = ["map", str(photo), "-o", str(tmp_path / "map"), "--step", "32", "--engine", engine]
+@pytest.mark.parametrize("options", [(), *((*PAPER, "--step", "32", "--engine", e) for e in ("onnx", "openvino"))])
+def test_an_engine_with_a_shipped_file_does_without_tensorflow(photo, tmp_path, options):
+    words = ["map", str(photo), "-o", str(tmp_path / "map"), *options]
     code = f"import sys; from lib import cli; cli.main({words}); sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
     assert (tmp_path / "map.npy").exists()
@@ -90,7 +111,7 @@ def test_a_turned_photo_gets_an_upright_map(tmp_path, crop):
     exif = Image.Exif()
     exif[0x0112] = 6
     turned.save(tmp_path / "turned.jpg", exif=exif)
-    assert run("map", tmp_path / "turned.jpg", "-o", tmp_path / "map", "--step", 32) == 0
+    assert run("map", tmp_path / "turned.jpg", "-o", tmp_path / "map") == 0
     assert np.load(tmp_path / "map.npy").shape == crop.shape[1::-1]
 
 
@@ -101,7 +122,7 @@ def test_a_folder_maps_what_it_can_and_names_the_rest(tmp_path, crop, capsys):
         pictures.write(folder / name, crop)
     (folder / "c.jpg").write_text("no picture")
     (folder / "notes.txt").write_text("not looked at")
-    assert run("map", folder, "-o", tmp_path / "out", "--step", 32) == 2
+    assert run("map", folder, "-o", tmp_path / "out") == 2
     assert outputs(tmp_path / "out", None) == ["a.jpg.npy", "a.jpg.png", "a.png.npy", "a.png.png", "b.npy", "b.png"]
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 2
@@ -178,12 +199,18 @@ def test_bad_options_end_in_one_line(photo, tmp_path, capsys):
     (tmp_path / "damaged.keras").write_bytes(b"PK\x03\x04 no archive")
     (tmp_path / "file").write_text("in the way")
     cases = [
-        (("--step", 0), "0 is not in the range 1<=x<=32"),
-        (("--step", 33), "33 is not in the range 1<=x<=32"),
-        (("--model", "resnet"), "Unknown model 'resnet': expected one of mobilenet_v2-lens"),
-        (("--model", tmp_path / "damaged.keras"), "damaged.keras cannot be read"),
+        ((*PAPER, "--step", 0), "0 is not in the range 1<=x<=32"),
+        ((*PAPER, "--step", 33), "33 is not in the range 1<=x<=32"),
+        ((*PAPER, "--model", "resnet"), "Unknown model 'resnet': expected one of mobilenet_v2-lens"),
+        ((*PAPER, "--model", tmp_path / "damaged.keras"), "damaged.keras cannot be read"),
         (("--engine", "tpu"), "'tpu' is not one of 'keras', 'onnx', 'openvino'"),
-        (("--engine", "onnx", "--model", "resnet"), "Unknown model 'resnet': expected one of mobilenet_v2-lens"),
+        (
+            (*PAPER, "--engine", "onnx", "--model", "resnet"),
+            "Unknown model 'resnet': expected one of mobilenet_v2-lens",
+        ),
+        (("--step", 4), "--step means nothing with --estimator one_pass, only with --estimator paper"),
+        (("--variant", "paper"), "--variant means nothing with --estimator one_pass"),
+        ((*PAPER, "--interval"), "--interval means nothing with --estimator paper"),
         (("--variant", "other"), "'other' is not one of 'paper', 'released'"),
         (("-o", tmp_path / "file" / "map"), "is no folder that you may write to"),
     ]
@@ -233,15 +260,15 @@ def test_a_process_of_its_own_prints_what_it_wrote_or_the_error(photo, tmp_path)
         command = [sys.executable, "-m", "lib", "map", str(photo), "-o", str(tmp_path / "map"), *words]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
-    done = process("--step", "32")
+    done = process()
     assert (done.returncode, done.stdout, done.stderr) == (
         0,
         f"wrote {tmp_path / 'map.png'}, {tmp_path / 'map.npy'}\n",
         "",
     )
-    quiet = process("--step", "32", "--quiet")
+    quiet = process("--quiet")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
-    failed = process("--model", "resnet")
+    failed = process(*PAPER, "--model", "resnet")
     assert failed.returncode == 2
     assert failed.stdout == ""
     assert failed.stderr.startswith("error: Unknown model 'resnet'")

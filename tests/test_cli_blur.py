@@ -48,7 +48,10 @@ def test_writes_what_the_library_computes(photo, sigma, tmp_path, words, variant
 
 
 def test_estimates_the_map_where_none_is_given(photo, tmp_path):
-    assert run(photo, "-o", tmp_path / "out.png", "--step", 32, "--model", "mobilenet_v2-lens") == 0
+    assert (
+        run(photo, "-o", tmp_path / "out.png", "--estimator", "paper", "--step", 32, "--model", "mobilenet_v2-lens")
+        == 0
+    )
     assert pictures.read(tmp_path / "out.png").pixels.shape == (HEIGHT, WIDTH, 3)
 
 

@@ -48,7 +48,7 @@ def test_adaptive_writes_what_the_library_computes(photo, map_file, tmp_path):
 def test_map_is_estimated_if_there_is_none(photo, tmp_path, monkeypatch):
     network = classifiers.load("mobilenet_v2-lens")
     monkeypatch.setattr(classifiers, "load", {"mobilenet_v2-lens": network}.get)  # it takes a while
-    assert run(photo, "-o", tmp_path / "out.png", "--step", 32, "--strength", 3) == 0
+    assert run(photo, "-o", tmp_path / "out.png", "--estimator", "paper", "--step", 32, "--strength", 3) == 0
     pixels = pictures.read(photo).pixels
     sigma = refinement.refine(blur_map.estimate(pixels, network, 32), pixels)
     expected = enhancement.adaptive(pixels, sigma, replace(enhancement.FIGURE_11, strength=3))
@@ -157,8 +157,8 @@ def test_a_folder_with_one_bad_photo(tmp_path, crop, capsys):
         (("--method", "cas", "--strength", 1), "a strength of 0 to 0.2"),
         (("--method", "gum", "--strength", 0.5), "would blur"),
         (("--map", "gone.npy"), "Cannot read the map gone.npy"),
-        (("--step", 0), "0 is not in the range 1<=x<=32"),
-        (("--model", "resnet"), "Unknown model 'resnet'"),
+        (("--estimator", "paper", "--step", 0), "0 is not in the range 1<=x<=32"),
+        (("--estimator", "paper", "--model", "resnet"), "Unknown model 'resnet'"),
     ],
 )
 def test_bad_options_end_in_one_line(photo, tmp_path, capsys, words, part):

@@ -1,5 +1,6 @@
 """``defocus fuse``."""
 
+import functools
 import tempfile
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import click
 from lib import fusion
 from lib.cli import stack_files
 from lib.cli.jobs import UserError, check_writable, expand, pair
-from lib.cli.options import NETWORK, network_options, output_options, refuse_given
+from lib.cli.options import NETWORK, estimator_options, output_options, refuse_given
 
-STEPS = {"paper": 4, "defocus": 8}
-"""Pixels from one window of the blur map to the next: the paper's, and a quarter of its work."""
+WINDOWS = {"paper": {"step": 4}, "defocus": {"labels": "expected", "variant": None}}
+"""How each method wants the maps of the paper's estimator."""
 
 
 @click.command("fuse")
@@ -26,9 +27,8 @@ STEPS = {"paper": 4, "defocus": 8}
 )
 @click.option("--align", "aligned", is_flag=True, help="Align the frames to the first: for stacks held by hand.")
 @click.option("--no-map", is_flag=True, help="With the method defocus: by gradients alone, much faster.")
-@click.option("--step", type=int, help="Pixels from one window of the maps to the next.  [default: 8; paper: 4]")
-@network_options
-def fuse_command(frames, output, writing, method, aligned, no_map, step, network):
+@estimator_options()
+def fuse_command(frames, output, writing, method, aligned, no_map, estimate):
     """Fuse two or more FRAMEs of a scene, focused at different depths, into one that is sharp throughout.
 
     A folder stands for the photos in it. The result has the EXIF data and the color profile of the
@@ -56,8 +56,7 @@ def fuse_command(frames, output, writing, method, aligned, no_map, step, network
     if no_map or method not in fusion.METHODS.taking("blur_maps"):
         fused = fusion.fuse(stack, method)
     else:
-        step = STEPS[method] if step is None else step
         with tempfile.TemporaryDirectory(prefix="fuse-") as folder:
-            maps = stack_files.Maps(stack, Path(folder), method, step, network)
+            maps = stack_files.Maps(stack, Path(folder), functools.partial(estimate, **WINDOWS[method]))
             fused = fusion.fuse(stack, method, blur_maps=maps)
     writing.save(frames[0], target, stack.picture(fused))

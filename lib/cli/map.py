@@ -2,32 +2,35 @@
 
 import click
 
-from lib import blur_map, pictures, refinement
-from lib.cli.jobs import pair, progress, run
-from lib.cli.options import network_options, output_options, photos_argument, refuse_given, step_option
+from lib import blur_map, pictures
+from lib.cli.jobs import pair, run
+from lib.cli.options import estimator_options, output_options, photos_argument, refuse_given
+
+INTERVAL = "", "_low", "_high"
+"""Ends of the names of a map and of the two ends of its 80 % interval."""
 
 
 @click.command("map")
 @photos_argument
 @output_options("For one photo a file (.png, .tif, .npy or no ending) or a folder, for more a folder.")
-@step_option
-@network_options
+@estimator_options(paper={"labels", "variant", "no_refine"}, one_pass={"interval"})
+@click.option("--interval", is_flag=True, help="one_pass: write OUTPUT_low and OUTPUT_high too.")
 @click.option(
     "--labels",
     type=click.Choice(["hard", "expected"]),
     default="hard",
     show_default=True,
-    help="A window's answer: its most probable or its mean level.",
+    help="paper: a window's answer: its most probable or its mean level.",
 )
 @click.option(
     "--variant",
     type=click.Choice(["paper", "released"]),
     default="paper",
     show_default=True,
-    help="Refinement of the paper's text or of its code.",
+    help="paper: refinement of the paper's text or of its code.",
 )
-@click.option("--no-refine", is_flag=True, help="Leave the map as the windows give it.")
-def map_command(photos, output, writing, step, network, labels, variant, no_refine):
+@click.option("--no-refine", is_flag=True, help="paper: leave the map as the windows give it.")
+def map_command(photos, output, writing, estimate, interval, labels, variant, no_refine):
     """Write the defocus map of each PHOTO, or of all photos in a folder.
 
     OUTPUT.npy holds sigma in pixels, float32; OUTPUT.png (or .tif) is a 16 bit picture of it whose
@@ -37,16 +40,21 @@ def map_command(photos, output, writing, step, network, labels, variant, no_refi
     if no_refine:
         refuse_given({"variant"}, "with --no-refine")
 
+    def pictures_of(target):
+        return [target.with_stem(target.stem + end) for end in (INTERVAL if interval else ("",))]
+
+    def files(target):
+        return [file for name in pictures_of(target) for file in (name, blur_map.array_of(name))]
+
     def work(photo, target):
         picture = pictures.read(photo)
-        pixels = picture.pixels
-        sigma = blur_map.estimate(pixels, network(), step, labels, progress=progress(photo.name, " windows"))
-        if not no_refine:
-            sigma = refinement.refine(sigma, pixels, variant)
-        blur_map.write_map(target, sigma)
-        writing.wrote(target, blur_map.array_of(target))
+        windows = {"labels": labels, "variant": None if no_refine else variant}
+        maps = estimate(picture.pixels, photo.name, interval=interval, **windows)
+        for name, sigma in zip(pictures_of(target), maps if interval else [maps], strict=True):
+            blur_map.write_map(name, sigma)
+        writing.wrote(*files(target))
         writing.note(photo, picture.unread)
 
     jobs = pair(photos, output, suffix=".png", endings=(".png", ".tif", ".tiff", ".npy"))
     jobs = [(photo, target.with_suffix(".png") if target.suffix == ".npy" else target) for photo, target in jobs]
-    run(jobs, work, writing, outputs=lambda target: (target, blur_map.array_of(target)))
+    run(jobs, work, writing, outputs=files)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lib import blur_map, engines, refinement
+from lib import blur_map, engines, estimators, one_pass, refinement
 from lib.cli import jobs
 from lib.pictures.silence import silence
 
@@ -39,38 +39,88 @@ def output_options(text="For one photo a file or a folder, for more a folder. A 
     return decorate
 
 
-step_option = click.option(
-    "--step", type=click.IntRange(1, 32), default=8, show_default=True, help="Pixels from one window to the next."
-)
-
-
-NETWORK = {"step", "model", "engine"}
+OWN = {"one_pass": {"engine"}, "paper": {"step", "model", "engine"}}
+"""Options that mean something to some estimators only."""
+NETWORK = {"estimator", "engine", "step", "model"}
 """Options that say how a map is estimated."""
 MAPS = {"map_file", "map_scale", *NETWORK}
 """Options that say which map is taken."""
+ESTIMATORS = ("one_pass", "paper")
+"""In front of the others; the first is the default."""
+STEP = 8
+"""From one window of the paper's to the next, pixels."""
 
 
-def network_options(command):
-    """Give a command ``--model`` and ``--engine``, and a function that starts the classifier on the engine.
+def estimator_options(**own):
+    """Give a command ``--estimator``, ``--engine``, ``--step`` and ``--model``: the argument ``estimate``.
 
-    The command gets the argument ``network``; ``network()`` returns the same `engines.Engine` at each call.
+    ``estimate(pixels, label)`` returns the (H, W) map in sigma, with `label` beside a progress bar. Its options
+    ``step`` (where ``--step`` is not given), ``labels`` and ``variant`` are for the paper's estimator; None as the
+    variant leaves its map unrefined. With ``interval=True`` one_pass returns the ends of its interval too.
+
+    Parameters
+    ----------
+    **own : set of str
+        Options of the command that mean something to one estimator only: Python names, by estimator.
     """
+    others = [name for name in estimators.names() if name not in ESTIMATORS]
 
-    @click.option(
-        "--model", default="mobilenet_v2-lens", show_default=True, help="A shipped classifier or a .keras file."
-    )
-    @click.option(
-        "--engine",
-        type=click.Choice(engines.ENGINES),
-        default=engines.ENGINES[0],
-        show_default=True,
-        help="What runs the classifier. All agree; openvino-bf16 is the fastest.",
-    )
-    @functools.wraps(command)
-    def with_network(*args, model, engine, **options):
-        return command(*args, network=functools.cache(lambda: start_engine(model, engine)), **options)
+    def decorate(command):
+        @click.option(
+            "--estimator",
+            type=click.Choice([*ESTIMATORS, *others]),
+            default=ESTIMATORS[0],
+            show_default=True,
+            help="What estimates the map: one look at the whole photo, the paper's windows, or another.",
+        )
+        @click.option("--step", type=click.IntRange(1, 32), help=f"paper: pixels between windows.  [default: {STEP}]")
+        @click.option(
+            "--model",
+            default="mobilenet_v2-lens",
+            show_default=True,
+            help="paper: a shipped classifier or a .keras file.",
+        )
+        @click.option(
+            "--engine",
+            type=click.Choice(engines.ENGINES),
+            help="one_pass, paper: what runs the network. All agree.  [default: onnx; paper: keras]",
+        )
+        @functools.wraps(command)
+        def with_estimate(*args, estimator, step, model, engine, **options):
+            for name, names in OWN.items():
+                if name != estimator:
+                    foreign = (names | own.get(name, set())) - OWN.get(estimator, set())
+                    refuse_given(foreign, f"with --estimator {estimator}, only with --estimator {name}")
+            return command(*args, estimate=_estimator(estimator, step, model, engine), **options)
 
-    return with_network
+        return with_estimate
+
+    return decorate
+
+
+def _estimator(name, given_step, model, engine):
+    """The `estimate` of `estimator_options`."""
+
+    @functools.cache
+    def network():
+        return start_engine(model, engine or engines.ENGINES[0])
+
+    def by_windows(pixels, label, step=STEP, labels="hard", variant="paper", **_):
+        update = jobs.progress(label, " windows")
+        sigma = blur_map.estimate(pixels, network(), given_step or step, labels, progress=update)
+        return sigma if variant is None else refinement.refine(sigma, pixels, variant)
+
+    def in_one_pass(pixels, label, interval=False, **_):
+        return one_pass.estimate(pixels, interval, engine=engine, progress=jobs.progress(label, " tiles"))
+
+    def by_name(pixels, label, **_):
+        estimator = estimators.get(name)
+        if estimator.method.unit != "sigma":
+            msg = f"The estimator {name} gives a score and no sigma: take another, or see `compare`."
+            raise jobs.UserError(msg)
+        return estimator(pixels)
+
+    return {"paper": by_windows, "one_pass": in_one_pass}.get(name, by_name)
 
 
 def map_options(command):
@@ -91,13 +141,12 @@ def map_options(command):
         type=click.FloatRange(min=0, min_open=True),
         help="Sigma of the map's value 1 or white, pixels; for maps from elsewhere.",
     )
-    @step_option
-    @network_options
+    @estimator_options()
     @functools.wraps(command)
-    def with_defocus(*args, map_file, map_scale, step, network, **options):
+    def with_defocus(*args, map_file, map_scale, estimate, **options):
         if map_file is None:
             refuse_given({"map_scale"}, "without --map")
-            return command(*args, defocus=_estimated(step, network), **options)
+            return command(*args, defocus=estimate, **options)
         refuse_given(NETWORK, "with --map, whose map is taken as it is")
         return command(*args, defocus=_from_files(map_file, map_scale, options["photos"]), **options)
 
@@ -115,14 +164,6 @@ def start_engine(model, engine):
     if engines.needs_tensorflow(model, engine):
         import_tensorflow()
     return engines.start(model, engine)
-
-
-def _estimated(step, network):
-    def estimate(pixels, label):
-        sigma = blur_map.estimate(pixels, network(), step, progress=jobs.progress(label, " windows"))
-        return refinement.refine(sigma, pixels)
-
-    return estimate
 
 
 def _from_files(map_file, scale, photos):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lib import blur_map, images, pictures, refinement, storage
+from lib import images, pictures, storage
 from lib.cli.jobs import progress
 from lib.fusion import align
 
@@ -88,9 +88,8 @@ class Stack(Sequence):
 class Maps(Sequence):
     """The blur maps of a stack, estimated when they are first asked for and kept in files, not in memory."""
 
-    def __init__(self, stack, folder, method, step, network):
-        self.stack, self.folder, self.method, self.step = stack, folder, method, step
-        self.network = network()
+    def __init__(self, stack, folder, estimate):
+        self.stack, self.folder, self.estimate = stack, folder, estimate
 
     def __len__(self):
         return len(self.stack)
@@ -100,14 +99,8 @@ class Maps(Sequence):
             raise IndexError(number)
         path = self.folder / f"{number}.npy"
         if not path.exists():
-            storage.save_array(path, self._estimate(number))
+            storage.save_array(path, self.estimate(self.stack[number], f"map {number + 1} of {len(self)}"))
         return np.load(path)
-
-    def _estimate(self, number):
-        frame, update = self.stack[number], progress(f"map {number + 1} of {len(self)}", " windows")
-        if self.method == "paper":
-            return refinement.refine(blur_map.estimate(frame, self.network, self.step, progress=update), frame)
-        return blur_map.estimate(frame, self.network, self.step, labels="expected", progress=update)
 
 
 def _describe(picture):

@@ -20,6 +20,6 @@ def estimate(image, filled=True, engine=None):
     Returns
     -------
     (H, W) float32 ndarray
-        Sigma in pixels, 0 to 20.
+        Sigma in pixels, 0 to 19.
     """
     return one_pass.estimate(image, filled=filled, engine=engine)

@@ -15,8 +15,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-GREATEST_SIGMA = 20.0
-"""Pixels; what the network says beyond is cut."""
+GREATEST_SIGMA = 19.0
+"""Pixels; what the network says beyond is cut, as the maps of all estimators here are."""
 ENCODER = (16, 32, 56, 88, 120)
 """Channels at 1/2, 1/4, ... 1/32 of the photo's size."""
 DECODER = (16, 24, 40, 64)

@@ -46,7 +46,7 @@ def estimate(image, interval=False, filled=True, engine=None, model=export.SHIPP
     Returns
     -------
     sigma : (H, W) float32 ndarray
-        Pixels, 0 to 20.
+        Pixels, 0 to 19.
     low, high : (H, W) float32 ndarray
         Only on request.
 

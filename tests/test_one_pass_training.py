@@ -1,0 +1,102 @@
+"""Training of the one-pass network: the same in one sitting or several."""
+
+import os
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from lib import photos, storage
+
+keras = pytest.importorskip("keras")
+tf = pytest.importorskip("tensorflow")
+
+from lib.one_pass import network, scenes, trainer, weights  # noqa: E402
+
+TINY = trainer.Recipe(batch=1, scenes=2, growth=0, rise=2)
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    """Two scenes of 64 pixels."""
+    folder = tmp_path_factory.mktemp("pool")
+    rng = np.random.default_rng(0)
+    for number in range(2):
+        image = cv2.resize(rng.random((16, 16, 3)), (64, 64), interpolation=cv2.INTER_NEAREST)
+        stored = np.dstack([image * 65535, np.full((64, 64), (1 + 5 * number) * scenes.STORED_SIGMA)])
+        storage.save_array(scenes.Pool(folder, "train").file(number), stored.astype(np.uint16))
+    return folder
+
+
+def test_the_loss_is_that_of_numpy():
+    rng = np.random.default_rng(0)
+    answer, sigma = rng.normal(1, 1, (2, 4, 4, 3)), rng.uniform(0, 9, (2, 4, 4, 1))
+    total, error = trainer.loss([tf.constant(answer)], tf.constant(sigma), 0.3)
+    median, root = answer[..., :1], np.sqrt(sigma)
+    off = np.abs(np.maximum(median, 0) ** 2 - sigma).mean()
+    expected = np.abs(median - root).mean() + 0.3 * off
+    for ends, sign, share in ((answer[..., 1:2], -1, 0.1), (answer[..., 2:], 1, 0.9)):
+        e = root - (median + sign * np.log1p(np.exp(ends - 2)))
+        expected += np.where(e > 0, share * e, (share - 1) * e).mean()
+    assert float(error) == pytest.approx(off)
+    assert float(total) == pytest.approx(expected)
+
+
+def test_the_rate_rises_stays_and_falls():
+    recipe = trainer.Recipe(rate=1.0, rise=10, fall=0.5)
+    rates = [recipe.rate_at(step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[10:50] == [1.0] * 40
+    assert rates[75] == pytest.approx(0.505)
+    assert min(rates[50:]) == rates[-1] > 0.01
+
+
+def test_a_batch_is_a_function_of_seed_and_step(pool):
+    one, two = (trainer.batch_at(5, scenes.Pool(pool, "train"), TINY, 1) for _ in range(2))
+    for first, second in zip(one, two, strict=True):
+        np.testing.assert_array_equal(first, second)
+    other = trainer.batch_at(6, scenes.Pool(pool, "train"), TINY, 1)
+    assert not np.array_equal(one[0], other[0])
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(pool, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer.Training, "measure", lambda self: {})
+    monkeypatch.setattr(scenes, "SIZE", 64)
+    runs = {"whole": (4,), "halves": (2, 4)}
+    for name, sittings in runs.items():
+        for steps in sittings:
+            training = trainer.Training(tmp_path / name, pool, replace(TINY, fall=1e-6), seed=3)
+            training.train(steps, tell=lambda row: None)
+        assert training.state["step"] == 4
+    one, two = (np.load(tmp_path / name / "one_pass.npz") for name in runs)
+    for name in one.files:
+        np.testing.assert_allclose(one[name], two[name], atol=1e-3, err_msg=name)
+
+
+@pytest.mark.slow
+def test_another_recipe_is_refused(pool, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer.Training, "measure", lambda self: {})
+    trainer.Training(tmp_path, pool, TINY).train(1, tell=lambda row: None)
+    with pytest.raises(ValueError, match="other settings"):
+        trainer.Training(tmp_path, pool, replace(TINY, rate=0.5))
+
+
+def test_weights_are_of_this_network_only(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = network.build()
+    weights.save(model, tmp_path / "weights.npz")
+    loaded = weights.load(network.build(), tmp_path / "weights.npz")
+    for one, two in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(np.float16(one), np.float16(two))
+    np.savez(tmp_path / "other.npz", kernel=np.zeros(3))
+    with pytest.raises(ValueError, match="another network"):
+        weights.load(model, tmp_path / "other.npz")
+
+
+@pytest.mark.skipif(photos.MIRROR not in os.environ, reason=f"{photos.MIRROR} names no mirror of photos")
+@pytest.mark.slow
+def test_the_fill_command_renders_scenes_in_order(tmp_path):
+    trainer.main(["fill", str(tmp_path), "--count", "2", "--split", "dev"], standalone_mode=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dev-0-000000.npy", "dev-0-000001.npy"]
