@@ -109,7 +109,7 @@ def image_distance(distance, focal_length):
 def circle_of_confusion(depth, camera):
     """Eq. 2: diameter of the spot that a point at distance `depth` makes on the sensor.
 
-    Eq. 1 turns f / |S1 - f| into f1 / S1, so eq. 2 reads d = A f1 |1/S1 - 1/S2|, which also holds at infinity.
+    Eq. 1 turns ``f / |S1 - f|`` into ``f1 / S1``, so eq. 2 reads ``d = A f1 |1/S1 - 1/S2|``, also at infinity.
 
     Parameters
     ----------

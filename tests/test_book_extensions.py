@@ -1,5 +1,6 @@
 """The book's own Sphinx extensions: fresh execution, and mended pages."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,8 @@ from docutils.utils import new_document
 from jupyter_cache import get_cache
 from pybtex.database import parse_string
 
-from book._ext import author_year, folds, fresh_execution, pages
+from book._ext import api, author_year, folds, fresh_execution, pages
+from lib import paths
 
 
 @pytest.fixture
@@ -66,6 +68,14 @@ def test_the_entries_of_the_bibliography_are_items_of_its_list():
     context = {"body": '<div role="list"><div role="doc-biblioentry">A</div></div>'}
     pages.mend_roles(None, "bibliography", "page.html", context, None)
     assert context["body"] == '<div role="list"><div role="listitem">A</div></div>'
+
+
+def test_the_page_of_the_library_has_every_public_module_of_the_method_once():
+    listed = [name for rooms in api.ROOMS.values() for room in rooms for name in api.modules(room)]
+    files = [path.relative_to(paths.ROOT).with_suffix("").parts for path in (paths.ROOT / "lib").rglob("*.py")]
+    names = [".".join(parts[:-1] if parts[-1] == "__init__" else parts) for parts in files]
+    left_out = re.compile(r"lib$|lib\.(__main__|studies|cli)\b|.*\._\w+$")
+    assert sorted(listed) == sorted(name for name in names if not left_out.match(name))
 
 
 def cell(code, shown=None, hide_mode="input"):

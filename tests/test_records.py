@@ -73,7 +73,7 @@ def test_in_a_run_only_its_own_records_count(recorded, monkeypatch):
     recorded("results/full", "error", 1)
     recorded("results/quick", "error", 2)
     monkeypatch.setenv(paths.PROFILE, "quick")
-    with pytest.raises(FileNotFoundError, match="make it with `python -m lib study error --profile quick`"):
+    with pytest.raises(FileNotFoundError, match="make it with `defocus study error --profile quick`"):
         records.read("error")
     recorded("runs/quick/records", "error", 3)
     assert records.read("error")["result"]["value"] == 3

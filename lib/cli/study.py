@@ -1,4 +1,4 @@
-"""``python -m lib study``."""
+"""``defocus study``."""
 
 import os
 

@@ -172,7 +172,7 @@ def belief(alphas, beta, stop=1e-4):
     """Join the maps of all scales by loopy belief propagation: the probability of focus at the largest scale.
 
     The maps are standardized together and make a graph, each pixel bound to its four neighbors and to itself at the
-    next scales. A node x has the potentials exp(-|1 - x|) for focus and exp(-|x|) for blur; a bond 1 for
+    next scales. A node x has the potentials ``exp(-|1 - x|)`` for focus and ``exp(-|x|)`` for blur; a bond 1 for
     equal and exp(-beta) for unequal states. A message is stored as one number, the ratio of its two.
 
     Parameters

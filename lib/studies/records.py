@@ -187,7 +187,7 @@ def read(name, profile=None):
     found = path(name, profile)
     if not found.exists():
         wanted = profile or os.environ.get(paths.PROFILE) or "PROFILE"
-        msg = f"No record of {name} at {found}: make it with `python -m lib study {name} --profile {wanted}`."
+        msg = f"No record of {name} at {found}: make it with `defocus study {name} --profile {wanted}`."
         raise FileNotFoundError(msg)
     return load(found)
 

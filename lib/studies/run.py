@@ -1,4 +1,4 @@
-"""The register of the studies and what runs them: ``python -m lib study``.
+"""The register of the studies and what runs them: ``defocus study``.
 
 A study is a plain function of this package that measures or trains and returns its result, a dict for JSON::
 
@@ -182,7 +182,7 @@ def get(name):
         There is none.
     """
     if name not in studies():
-        msg = f"Unknown study {name!r}: `python -m lib study` lists them."
+        msg = f"Unknown study {name!r}: `defocus study` lists them."
         raise ValueError(msg)
     return studies()[name]
 
@@ -249,7 +249,7 @@ def _network(training):
     path = paths.weights() / training.makes
     if not path.exists():
         msg = (
-            f"No network at {path}: train it first, `python -m lib study {training.name} --profile {paths.run().name}`."
+            f"No network at {path}: train it first, `defocus study {training.name} --profile {paths.run().name}`."
         )
         raise FileNotFoundError(msg)
     return _hash(path)

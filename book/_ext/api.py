@@ -1,0 +1,80 @@
+"""Sphinx extension: the directive `library`, what the docstrings of `lib` say, room by room.
+
+A module that comes is on the page with the next build. What makes the recorded numbers (`lib.studies`) and the command
+line (`lib.cli`) are left out: they are used, not called.
+"""
+
+import pkgutil
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+
+import lib
+
+ROOMS = {
+    "Pictures and places": ("paths", "storage", "methods", "images", "region_fill", "pictures", "figures"),
+    "Optics and scenes": ("optics", "photos", "scenes"),
+    "Patches and networks": ("patches", "dataset", "classifiers", "training", "engines"),
+    "From patches to a map": ("guided_filter", "matting", "blur_map", "refinement", "one_pass"),
+    "Estimators": ("estimators",),
+    "Applications": ("enhancement", "shallow_focus", "fusion"),
+    "Measures": ("metrics",),
+}
+"""The rooms of the method, in the order of the paper, under the headings of the page."""
+
+OPTIONS = ("   :members:", "   :ignore-module-all:", "   :member-order: bysource", "   :no-value:")
+
+
+def modules(room):
+    """Names of a room's public modules, the room itself first.
+
+    Parameters
+    ----------
+    room : str
+
+    Returns
+    -------
+    list of str
+    """
+    path = [f"{folder}/{room}" for folder in lib.__path__]
+    inner = sorted(name for _, name, _ in pkgutil.walk_packages(path, f"lib.{room}."))
+    return [f"lib.{room}", *(name for name in inner if not name.rsplit(".", 1)[1].startswith("_"))]
+
+
+class Library(SphinxDirective):
+    """A section for each heading of `ROOMS`, with the documentation of its modules."""
+
+    def run(self):
+        """Called by Sphinx."""
+        sections = []
+        for heading, rooms in ROOMS.items():
+            section = nodes.section("", nodes.title(text=heading), ids=[nodes.make_id(heading)])
+            for name in (name for room in rooms for name in modules(room)):
+                part = nodes.section("", nodes.title("", "", nodes.literal(text=name)), ids=[nodes.make_id(name)])
+                lines = [
+                    f".. automodule:: {name}",
+                    "   :members:",
+                    "   :ignore-module-all:",
+                    "   :member-order: bysource",
+                    "   :no-value:",
+                ]
+                self.state.nested_parse(StringList(lines, source=name), 0, part)
+                section += part
+            sections.append(section)
+        return sections
+
+
+def leave_plain(app, env, node, contnode):
+    """Show a type that is no link, such as `ndarray`, as it is written."""
+    return contnode if node.get("refdomain") == "py" else None
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("sphinx.ext.napoleon")
+    app.config.napoleon_use_param = app.config.napoleon_use_rtype = False
+    app.add_directive("library", Library)
+    app.connect("missing-reference", leave_plain)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
