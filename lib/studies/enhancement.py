@@ -74,12 +74,12 @@ def blurred_photos(profile, seed=0):
     """Iterate over (name, photo, true map, sharp original) of photos that are blurred here."""
     if profile == "quick":
         image, depth = scenes.motorcycle()
-        yield "motorcycle", *scenes.defocus(image, scenes._stretch(1 / depth), seed=seed), image
+        yield "motorcycle", *scenes.defocus(image, scenes.nearness(1 / depth), seed=seed), image
         yield "china, slanted", *scenes.slanted(photos.load("china"), seed), photos.load("china")
         return
     for scene in scenes.MIDDLEBURY_THIRD:
         image, disparity = scenes.middlebury(scene)
-        yield scene, *scenes.defocus(image, scenes._stretch(disparity), seed=seed), image
+        yield scene, *scenes.defocus(image, scenes.nearness(disparity), seed=seed), image
     for path in photos.files("bsd100")[:6]:
         image = pictures.read(path).pixels
         yield f"{path.stem}, slanted", *scenes.slanted(image, seed), image
