@@ -5,7 +5,6 @@ an estimator's error is due to the scene, and what to the spot of a real lens.
 """
 
 import base64
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,6 +21,8 @@ NOISE = 0.002
 """Standard deviation of the noise in the photos: half a gray level of 8 bit (0.3 to 0.7 were measured)."""
 PARTED = ("ours", "one_pass", "mobilenet_v2-lens", "zhuo_sim")
 """Whose errors are parted, and whose maps are kept."""
+JUDGED = np.s_[::3, ::3]
+"""Pixels that are judged: maps and truth are smooth."""
 
 
 def measured(profile):
@@ -184,19 +185,21 @@ def camera(job):
     blur, known, fitted, parts, maps = {}, {}, {}, [], {}
     names = comparisons.methods()
     for scene_name, scene in job.some(measured(job.profile), least=2):
-        known[scene_name] = scene.sigma[scene.known]
+        places = scene.known[JUDGED]
+        known[scene_name] = scene.sigma[JUDGED][places]
         fitted[scene_name] = job.kept(f"{scene_name}-windows", lambda scene=scene: windows(scene))
         maps[scene_name] = {"truth": packed(scene.sigma)}
         for name in names:
-            values = comparisons.blur(name, scene.photo, Path(job.folder) / scene_name / "photo")
-            blur.setdefault(name, {})[scene_name] = values[scene.known]
+            values = comparisons.blur(name, scene.photo, job.folder / scene_name / "photo")
+            blur.setdefault(name, {})[scene_name] = values[JUDGED][places]
             if name in PARTED:
                 maps[scene_name][name] = packed(values)
             job.say(f"{scene_name}: {name}")
         for picture_name, picture in blurred_here(scene):
             for name in (name for name in PARTED if name in names):
-                values = comparisons.blur(name, picture, Path(job.folder) / scene_name / picture_name)
-                errors = comparisons.errors(values, values, scene.sigma, scene.known)
+                values = comparisons.blur(name, picture, job.folder / scene_name / picture_name)[JUDGED][places]
+                errors = comparisons.errors(values, values, known[scene_name])
+                errors["bias"] = float(np.median(values - known[scene_name]))
                 parts.append({"scene": scene_name, "picture": picture_name, "method": name} | errors)
             job.say(f"{scene_name}: {picture_name}")
     ratio = float(np.median([row["gaussian"] / row["stated"] for rows in fitted.values() for row in rows]))
