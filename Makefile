@@ -13,7 +13,7 @@ UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help book browser test reproduce graph cluster record nbval bench lint format lock clean .venv
+.PHONY: help book browser test reproduce adopt begin graph cluster record nbval lint format lock clean .venv
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,17 +31,23 @@ PROFILE ?= quick
 
 # A run that was killed leaves a lock, which would be in the way of going on.
 SNAKEMAKE = .venv/bin/python -m snakemake --cores all $(GPUS:%=--resources gpu=%) --rerun-incomplete --nolock \
-	--config profile=$(PROFILE)
+	--config profile=$(PROFILE) $(SCALE:%=scale=%)
 
-reproduce: .venv/.installed  ## Train, measure, run the chapters, build the book: data/results/$(PROFILE)
+reproduce: .venv/.installed  ## Train, measure, run the chapters, build the book: runs/$(PROFILE); SCALE=0.01 to try
 	$(SNAKEMAKE)
+
+adopt: .venv/.installed  ## Take the networks, cards and records of such a run into data/
+	.venv/bin/python -m lib adopt --profile $(PROFILE)
+
+begin: .venv/.installed  ## Begin such a run with what data/ has of it and still holds
+	.venv/bin/python -m lib adopt --begin --profile $(PROFILE) $(KEEP:%=--keep %)
 
 graph: .venv/.installed  ## List what `make reproduce` would run
 	$(SNAKEMAKE) --dry-run
 
 cluster: .venv/.installed  ## Run two rules of the graph on a Slurm of one node, this machine: needs slurm-wlm and munge
 	.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements-slurm.txt
-	.venv/bin/python -m lib.studies.cluster runs/quick/photos.json runs/quick/patches/lens
+	.venv/bin/python -m lib.studies.cluster runs/quick/records/photos.json runs/quick/records/patches.json
 
 CHAPTERS ?=
 CHANGED ?=
@@ -52,9 +58,6 @@ record: .venv/.installed  ## Record what the chapters answer, or CHAPTERS="optic
 nbval: .venv/.installed  ## Run the recorded chapters again and compare
 	.venv/bin/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 \
 		--nbval-sanitize-with tests/recorded/sanitize.cfg $(or $(CHAPTERS:%=tests/recorded/%.ipynb),tests/recorded)
-
-bench: .venv/.installed  ## Measure the engines that run the classifier: data/results/local/inference.json
-	.venv/bin/python -m lib.studies.blur_map
 
 lint: .venv/.installed  ## Check style and formatting
 	.venv/bin/ruff check .

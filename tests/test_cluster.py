@@ -14,7 +14,7 @@ LACKING = cluster.missing()
 @pytest.mark.slow
 @pytest.mark.skipif(bool(LACKING), reason=f"not installed here: {', '.join(LACKING)}")
 def test_two_rules_run_as_jobs_of_slurm_which_is_stopped_again():
-    targets = ("runs/quick/photos.json", "runs/quick/patches/lens")
+    targets = ("runs/quick/records/photos.json", "runs/quick/records/patches.json")
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
         with cluster.one_node(folder) as environment:
             project = cluster.copy(folder)
@@ -28,7 +28,7 @@ def test_two_rules_run_as_jobs_of_slurm_which_is_stopped_again():
 
 def test_what_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr(cluster, "_program", lambda name: None if name == "munged" else name)
-    told = CliRunner().invoke(cluster.main, ["runs/quick/photos.json"])
+    told = CliRunner().invoke(cluster.main, ["runs/quick/records/photos.json"])
     assert told.exit_code == 1
     assert "munged" in told.output
     assert "slurm-wlm and munge" in told.output

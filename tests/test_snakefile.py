@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from lib import classifiers, paths
-from lib.studies import chapters, records
+from lib.studies import chapters, records, run
 
 COMMAND = [sys.executable, "-m", "snakemake", "--nocolor", "--rerun-incomplete", "--nolock"]
 WALK = """```{code-cell} ipython3
@@ -32,15 +32,20 @@ _ = plt.plot(np.random.default_rng(seed).normal(size=99).cumsum())
 CHAPTER = chapter.HEADER + chapter.PARAMETERS + WALK
 
 
-def listed(profile):
-    """The jobs that the graph would run: dicts of what Snakemake says of each."""
+def listed(profile, **config):
+    """The jobs that the graph would run: by name, dicts of what Snakemake says of each."""
     environment = {name: value for name, value in os.environ.items() if name != "DEFOCUS_PHOTOS"}
-    command = [*COMMAND, "--dry-run", "--forceall", "--config", f"profile={profile}"]
+    words = [f"{key}={value}" for key, value in ({"profile": profile} | config).items()]
+    command = [*COMMAND, "--dry-run", "--forceall", "--config", *words]
     done = subprocess.run(command, cwd=paths.ROOT, env=environment, capture_output=True, text=True)
     out = done.stdout + done.stderr
     assert done.returncode == 0, out
     blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", out, re.MULTILINE)
-    return [{"rule": rule} | dict(re.findall(r"^    (\w+): (.*)$", block, re.MULTILINE)) for rule, block in blocks]
+    jobs = {}
+    for rule, block in blocks:
+        job = dict(re.findall(r"^    (\w+): (.*)$", block, re.MULTILINE))
+        jobs[job["wildcards"].split("=")[1] if rule == "chapter" else rule] = job
+    return jobs
 
 
 @pytest.fixture(scope="module")
@@ -48,65 +53,55 @@ def full():
     return listed("full")
 
 
-def test_full_trains_all_networks_of_table_2_and_measures_all(full):
-    trained = {job["wildcards"].split("=")[1] for job in full if job["rule"] == "train"}
-    assert trained == {f"{name}-paper" for name in classifiers.core.TABLE_2} | {
-        "mobilenet_v2-lens",
-        "spectrum_net-lens",
-        "spectrum_net_wide-lens",
-    }
-    made = {path for job in full for path in job.get("output", "").split(", ")}
-    assert {f"runs/full/{name}/weights.keras" for name in trained} <= made
-    assert {f"data/results/full/train_{name}.json" for name in trained} <= made
-    # Whatever has a record in the repository has a place in the graph: a command, or the chapter that writes it.
-    for path in (paths.RESULTS / "local").glob("*.json"):
-        name = path.name.replace("-512000", "")
-        assert f"data/results/full/{name}" in made or name == "fusion_metrics.json", name
+def inputs(job):
+    return set(job.get("input", "").split(", ")) - {""}
 
 
-def test_full_runs_every_chapter_and_builds_the_book(full):
-    run = {job["wildcards"].split("=")[1] for job in full if job["rule"] == "chapter"}
-    assert run == set(chapters.chapters())
-    (book,) = (job for job in full if job["rule"] == "book")
-    inputs = set(book["input"].split(", "))
-    assert {f"data/results/full/chapters/{name}" for name in run} <= inputs
-    measured = {job["output"] for job in full if job["rule"] == "record"}
-    assert measured <= inputs
-    (board,) = (job for job in full if job.get("wildcards") == "chapter=reproduces")
-    assert measured <= set(board["input"].split(", "))
+def test_every_study_has_a_rule_and_no_rule_else_measures(full):
+    recorded = {job["output"] for job in full.values() if job.get("output", "").endswith(".json")}
+    assert recorded == {f"runs/full/records/{name}.json" for name in run.studies()}
+    # Whatever has a record in the repository has a study.
+    assert {path.stem for path in paths.RESULTS.glob("*/*.json")} <= set(run.studies())
+    assert {f"table_2_{name}" for name in classifiers.core.TABLE_2} <= set(run.studies())
+
+
+def test_studies_wait_for_the_networks_they_use(full):
+    for study in run.studies().values():
+        job = full[study.name.replace("-", "_")]
+        assert {f"runs/full/records/{other.name}.json" for other in study.before} <= inputs(job)
+    made = {f"runs/full/records/{study.name}.json" for study in run.studies().values() if study.makes}
+    assert made <= inputs(full["comparison_scenes"])
+
+
+def test_chapters_wait_for_what_they_read_and_the_book_for_all(full):
+    assert set(chapters.chapters()) <= set(full)
+    assert {"runs/full/records/ablation.json", "runs/full/records/table_2_densenet121.json"} <= inputs(full["models"])
+    assert "runs/full/records/table3.json" not in inputs(full["models"])
+    assert "runs/full/records/table3.json" in inputs(full["fusion"])
+    assert "runs/full/records/train_spectrum_net-lens.json" in inputs(full["comparisons"])
+    everything = {f"runs/full/records/{name}.json" for name in run.studies()}
+    assert everything <= inputs(full["reproduces"])
+    assert everything | {f"runs/full/chapters/{name}" for name in chapters.chapters()} <= inputs(full["book"])
 
 
 def test_every_job_says_what_it_needs(full):
-    for job in full:
+    needing = {study.name.replace("-", "_") for study in run.studies().values() if study.gpu}
+    assert {"train_mobilenet_v2_lens", "ablation"} <= needing
+    for name, job in full.items():
         assert {"mem_mb", "runtime", "gpu"} <= set(re.findall(r"(\w+)=", job["resources"])), job
-        assert ("gpu=1" in job["resources"]) == (job["rule"] in ("train", "study", "dmenet", "dmenet_adapted")), job
+        assert ("gpu=1" in job["resources"]) == (name in needing), job
 
 
 def test_no_checkpoint_is_promised(full):
     # Snakemake deletes what a killed job promised.
-    assert not [job for job in full if re.search(r"step-|state\.json|checkpoint|\.partial", job.get("output", ""))]
+    assert not [job for job in full.values() if re.search(r"step-|state|checkpoint|\.partial", job.get("output", ""))]
 
 
-def test_local_and_quick_keep_apart():
-    jobs = {profile: listed(profile) for profile in ("quick", "local")}
-    made = {profile: {job["output"] for job in each if "output" in job} for profile, each in jobs.items()}
-    assert made["quick"] & made["local"] == {"_build/html/index.html"}
-    assert not [path for path in made["quick"] if "local" in path]
-    budget = [job["wildcards"] for job in jobs["local"] if job["rule"] == "train" and "512000" in job["wildcards"]]
-    assert len(budget) == len(classifiers.core.TABLE_2)
-    (models,) = (job for job in jobs["local"] if job.get("wildcards") == "chapter=models")
-    assert "data/results/local/ablation.json" in models["input"]
-
-
-def test_records_that_come_with_the_repository_are_made_again(tree):
-    results = tree / "data" / "results"
-    shutil.copytree(paths.RESULTS / "quick", results / "quick", ignore=shutil.ignore_patterns("chapters"))
-    command = [*COMMAND, "--dry-run", "--config", "profile=quick"]
-    done = subprocess.run(command, cwd=tree, env=os.environ | {"PYTHONPATH": str(tree)}, capture_output=True, text=True)
-    counts = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE))
-    made = len(list((results / "quick").glob("*.json")))
-    assert int(counts["train"]) + int(counts["study"]) == made
-    assert int(counts["record"]) == made
+def test_profiles_keep_apart(full):
+    quick = listed("quick")
+    assert quick.keys() == full.keys()
+    shared = {job.get("output") for job in quick.values()} & {job.get("output") for job in full.values()}
+    assert shared == {"_build/html/index.html", None}
 
 
 @pytest.fixture
@@ -124,7 +119,7 @@ def tree(tmp_path):
 
 def start(tree):
     """Start the graph's chapter in a process group of its own."""
-    command = [*COMMAND, "--cores", "1", "--config", "seed=5", "--", "data/results/quick/chapters/walk"]
+    command = [*COMMAND, "--cores", "1", "--config", "seed=5", "--", "runs/quick/chapters/walk"]
     environment = os.environ | {"PYTHONPATH": str(tree)}
     return subprocess.Popen(
         command, cwd=tree, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -133,7 +128,7 @@ def start(tree):
 
 def results(tree):
     """Figures of the chapter and the part of its record that does not tell the time."""
-    folder = tree / "data" / "results" / "quick" / "chapters" / "walk"
+    folder = tree / "runs" / "quick" / "chapters" / "walk"
     record = records.load(folder / "record.json")
     return (folder / "fig-walk.png").read_bytes(), record["result"], record["data"], record["seed"]
 
@@ -146,7 +141,7 @@ def test_a_run_that_is_killed_thrice_ends_in_the_same_results(tree):
     seconds = time.monotonic() - began
     assert unbroken.returncode == 0, out.decode()
     wanted = results(tree)
-    shutil.rmtree(tree / "data")
+    shutil.rmtree(tree / "runs")
     shutil.rmtree(tree / ".snakemake")
 
     moments = random.Random()

@@ -10,6 +10,7 @@ import click
 
 from lib import storage
 from lib.cli import jobs
+from lib.cli.adopt import adopt_command
 from lib.cli.blur import blur_command
 from lib.cli.compare import compare_command
 from lib.cli.enhance import enhance_command
@@ -34,6 +35,7 @@ COMMANDS = (
     train_command,
     study_command,
     reproduce_command,
+    adopt_command,
 )
 for command in COMMANDS:
     cli.add_command(command)

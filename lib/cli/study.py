@@ -25,7 +25,8 @@ def study_command(name, profile, seed, scale):
     """
     if name or profile:
         os.environ[paths.PROFILE] = profile or PROFILES[0]  # before anything looks for networks
-    import_tensorflow()
+    if name:
+        import_tensorflow()
     from lib.studies import run
 
     if name:

@@ -1,6 +1,6 @@
 """The reproduction on a scheduler: a Slurm with one node, this machine, that lives as long as a run.
 
-    python -m lib.studies.cluster runs/quick/patches/lens
+    python -m lib.studies.cluster runs/quick/records/patches.json
 
 runs what these files need through Snakemake's plug-in for Slurm (requirements-slurm.txt), in a copy of the project.
 Slurm's daemons and its key belong to whoever starts them; nothing of the machine's own Slurm is touched.

@@ -225,7 +225,7 @@ def run(name, profile, seed=0, scale=1.0):
         result = entry.function(job, **entry.options)
         seconds = time.monotonic() - began if job.seconds is None else job.seconds
         if entry.makes:
-            networks[entry.makes] = _hash(paths.weights() / entry.makes)
+            networks[entry.makes] = file_hash(paths.weights() / entry.makes)
         more = {"study": name, "code": entry.code, "networks": networks} | ({"scale": scale} if scale < 1 else {})
         records.write(target, result, profile=profile, data=job.data, seed=seed, seconds=seconds, **more)
         if entry.card:
@@ -236,10 +236,12 @@ def run(name, profile, seed=0, scale=1.0):
 
 
 def _holds(entry, path, seed, scale, networks):
-    """Whether a record is what the run of a study would make again."""
+    """Whether a record is what the run of a study would make again, or is kept on request (`lib.studies.adopt`)."""
     if not path.exists() or (entry.makes and not (paths.weights() / entry.makes).exists()):
         return False
     record = records.load(path)
+    if "kept" in record:
+        return True
     same = record.get("code") == entry.code and (record["seed"], record.get("scale", 1.0)) == (seed, scale)
     return same and all(record["networks"].get(file) == digest for file, digest in networks.items())
 
@@ -252,10 +254,11 @@ def _network(training):
             f"No network at {path}: train it first, `defocus study {training.name} --profile {paths.run().name}`."
         )
         raise FileNotFoundError(msg)
-    return _hash(path)
+    return file_hash(path)
 
 
-def _hash(path):
+def file_hash(path):
+    """The hash of a file, as records tell of networks."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 

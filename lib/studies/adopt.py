@@ -1,0 +1,121 @@
+"""Taking a run into the project: its records, its networks and their cards become those that the book shows.
+
+And back: what is recorded and still holds can begin a run, which then makes the rest.
+"""
+
+import os
+import shutil
+
+from lib import paths, storage
+from lib.studies import records, run
+from lib.studies.profiles import PROFILES
+
+
+class AdoptionError(ValueError):
+    """A run that cannot be taken; the message says why."""
+
+
+def adopt(profile):
+    """Take the records, networks and cards of a whole run into ``data``, whole or not at all.
+
+    What they replace goes: the networks, the records of this profile, and those of larger profiles, which were made
+    with other networks and which the book would show instead.
+
+    Parameters
+    ----------
+    profile : {"quick", "local", "full"}
+
+    Returns
+    -------
+    list of Path
+        The folders in ``data`` that are new or gone.
+
+    Raises
+    ------
+    AdoptionError
+        A record is missing or stale, was made on a changed tree, or with counts that were cut.
+    """
+    os.environ[paths.PROFILE] = profile
+    found = [problem for name in run.studies() if (problem := _problem(name))]
+    if found:
+        msg = f"Nothing is taken from {paths.run()}: {'; '.join(found)}. Complete it: make reproduce PROFILE={profile}."
+        raise AdoptionError(msg)
+    moves = {paths.weights(): paths.DATA / "weights", paths.run() / "records": paths.RESULTS / profile}
+    gone = [paths.RESULTS / larger for larger in PROFILES[PROFILES.index(profile) + 1 :]]
+    _replace(moves, [folder for folder in gone if folder.exists()])
+    return [*moves.values(), *gone]
+
+
+def _problem(name):
+    """Why a record cannot be taken, None where it can."""
+    state = run.state(name)
+    record = {} if state == run.NOT_RUN else records.read(name)
+    if state != run.FRESH and "kept" not in record:
+        return f"{name} is {state}"
+    if "scale" in record:
+        return f"{name} has cut counts"
+    if not record["commit"] or "+" in record["commit"]:
+        return f"{name} was made on a changed tree"
+    return None
+
+
+def _replace(moves, gone):
+    """Copy folders beside their targets, then swap all of them; what fails before the swap changes nothing."""
+    fresh = {target: target.with_name(f".{target.name}.adopted") for target in moves.values()}
+    old = {target: target.with_name(f".{target.name}.replaced") for target in [*moves.values(), *gone]}
+    for folder in [*fresh.values(), *old.values()]:
+        shutil.rmtree(folder, ignore_errors=True)
+    swapped = []
+    try:
+        for source, target in moves.items():
+            shutil.copytree(source, fresh[target], ignore=shutil.ignore_patterns(".partial*"))
+        for target, aside in old.items():
+            if target.exists():
+                target.rename(aside)
+                swapped.append((aside, target))
+        for target, folder in fresh.items():
+            folder.rename(target)
+    except BaseException:
+        for aside, target in swapped:
+            shutil.rmtree(target, ignore_errors=True)
+            aside.rename(target)
+        raise
+    finally:
+        for folder in fresh.values():
+            shutil.rmtree(folder, ignore_errors=True)
+    for aside in old.values():
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def begin(profile, keep=()):
+    """Begin a run with what is recorded of its profile and still holds, so that it makes only the rest.
+
+    Parameters
+    ----------
+    profile : {"quick", "local", "full"}
+    keep : collection of str
+        Studies whose records are taken although they are stale.
+
+    Returns
+    -------
+    list of str
+        The studies whose records, with networks and cards, the run has now.
+    """
+    os.environ.pop(paths.PROFILE, None)
+    holds = [name for name in run.studies() if run.state(name, profile) == run.FRESH or name in keep]
+    source, recorded = paths.weights(), {name: records.path(name, profile) for name in holds}
+    os.environ[paths.PROFILE] = profile
+    taken = []
+    for name, path in recorded.items():
+        if path.exists() and not records.path(name).exists():
+            record = records.load(path)
+            if made := run.get(name).makes:
+                for file in (source / made).parent.glob((source / made).stem + ".*"):
+                    with storage.whole(paths.weights() / file.relative_to(source)) as copy:
+                        shutil.copy(file, copy)
+            if name in keep:
+                own = {made: run.file_hash(source / made)} if made else {}
+                record |= {"study": name, "kept": True, "networks": record.get("networks", {}) | own}
+            storage.write_json(records.path(name), record)
+            taken.append(name)
+    return taken

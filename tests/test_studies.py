@@ -1,0 +1,269 @@
+"""The register and its runner: what a record tells of, what is stale, and what a killed run leaves."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from lib import paths, storage
+from lib.studies import adopt, chapters, fingerprint, records, run
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A register of our own, with a training and a study that uses its network, in folders of our own."""
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "data" / "results")
+    monkeypatch.setattr(records, "commit", lambda: "0123456789ab")
+    monkeypatch.setenv(paths.PROFILE, "quick")
+    entries = {}
+    monkeypatch.setattr(run, "studies", lambda: entries)
+
+    def register(name, function, **more):
+        entries[name] = run.Study(name, function, {}, dict.fromkeys(run.PROFILES, 1), "-", **more)
+
+    monkeypatch.setattr(fingerprint, "of_function", lambda function, options, files: function.code)
+    training.code, measuring.code, apart.code = "t1", "m1", "a1"
+    training.weights = "first"
+    register("train_tiny", training, makes="tiny.keras", card=lambda record: f"# tiny {record['result']['weights']}")
+    register("error", measuring, needs=("train_*",))
+    register("apart", apart)
+    return tmp_path
+
+
+def training(job):
+    with storage.whole(paths.weights() / "tiny.keras") as file:
+        file.write_text(training.weights)
+    return {"weights": training.weights}
+
+
+def measuring(job):
+    job.data = {"seed": job.seed}
+    return {"of": (paths.weights() / "tiny.keras").read_text(), "samples": job.count(1000), "some": job.some("abcdef")}
+
+
+def apart(job):
+    return {"done": True}
+
+
+def run_all(**options):
+    for name in run.studies():
+        run.run(name, "quick", **options)
+
+
+def states():
+    return {name: run.state(name) for name in run.studies()}
+
+
+def test_a_run_records_what_its_code_and_networks_were(project):
+    run_all(seed=3)
+    record = records.read("error")
+    assert record["result"] == {"of": "first", "samples": 1000, "some": list("abcdef")}
+    assert (record["study"], record["code"], record["seed"], record["data"]) == ("error", "m1", 3, {"seed": 3})
+    assert record["networks"] == records.read("train_tiny")["networks"]
+    assert (paths.weights() / "tiny.md").read_text() == "# tiny first"
+    assert set(states().values()) == {run.FRESH}
+    assert "stale" not in records.provenance(record)
+
+
+def test_a_study_that_holds_is_not_run_again_and_one_that_does_not_is(project):
+    run_all()
+    first = records.path("error").read_text()
+    run_all()
+    assert records.path("error").read_text() == first
+    training.code, training.weights = "t2", "second"
+    assert states() == {"train_tiny": run.STALE, "error": run.FRESH, "apart": run.FRESH}
+    run.run("train_tiny", "quick")
+    assert states() == {"train_tiny": run.FRESH, "error": run.STALE, "apart": run.FRESH}
+    assert "stale" in records.provenance(records.read("error"))
+    run_all()
+    assert records.read("error")["result"]["of"] == "second"
+    assert set(states().values()) == {run.FRESH}
+
+
+def test_a_study_waits_for_the_networks_that_it_needs(project):
+    with pytest.raises(FileNotFoundError, match="python -m lib study train_tiny --profile quick"):
+        run.run("error", "quick")
+
+
+def test_what_a_killed_run_has_kept_serves_the_same_code_only(project):
+    made = []
+
+    def dies(job):
+        first = job.kept("first", lambda: made.append(dies.code) or {"by": dies.code})
+        if dies.killed:
+            raise KeyboardInterrupt
+        return first
+
+    dies.code, dies.killed = "d1", True
+    run.studies()["dies"] = run.Study("dies", dies, {}, {}, "-")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run.run("dies", "quick")
+    dies.code, dies.killed = "d2", False
+    run.run("dies", "quick")
+    assert made == ["d1", "d2"]
+    dies.code = "d1"
+    run.run("dies", "quick")  # what it had left is still there
+    assert made == ["d1", "d2"]
+    assert records.read("dies")["result"] == {"by": "d1"}
+
+
+def test_a_scaled_run_cuts_the_counts_and_is_not_adopted(project):
+    run_all(scale=0.01)
+    assert records.read("error")["result"]["samples"] == 10
+    assert records.read("error")["result"]["some"] == ["a"]
+    with pytest.raises(adopt.AdoptionError, match="error has cut counts"):
+        adopt.adopt("quick")
+    assert not paths.DATA.exists()
+
+
+def test_a_run_is_adopted_whole(project):
+    (paths.DATA / "weights").mkdir(parents=True)
+    (paths.DATA / "weights" / "former.keras").write_text("")
+    larger = paths.RESULTS / "local" / "error.json"
+    records.write(larger, {"of": "former"}, profile="local", data="-", seed=0, seconds=1)
+    run_all()
+    adopt.adopt("quick")
+    assert {path.name for path in (paths.DATA / "weights").iterdir()} == {"tiny.keras", "tiny.md"}
+    assert not larger.exists()
+    assert sorted(path.stem for path in (paths.RESULTS / "quick").iterdir()) == ["apart", "error", "train_tiny"]
+    os.environ.pop(paths.PROFILE)
+    assert records.read("error")["profile"] == "quick"
+    assert set(states().values()) == {run.FRESH}
+    assert not [path for path in project.rglob("*") if "adopted" in path.name or "replaced" in path.name]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda: records.path("apart").unlink(), "apart is not run"),
+        (lambda: setattr(apart, "code", "a2"), "apart is stale"),
+        (lambda: edit("apart", commit="0123456789ab+changes"), "apart was made on a changed tree"),
+    ],
+)
+def test_a_run_that_is_not_whole_is_refused_and_nothing_changes(project, spoil, why):
+    run_all()
+    spoil()
+    with pytest.raises(adopt.AdoptionError, match=why):
+        adopt.adopt("quick")
+    assert not paths.DATA.exists()
+
+
+def edit(name, **changes):
+    storage.write_json(records.path(name), records.read(name) | changes)
+
+
+def test_an_adoption_that_fails_half_way_leaves_all_as_it_was(project, monkeypatch):
+    run_all()
+    adopt.adopt("quick")
+    before = {path: path.read_bytes() for path in paths.DATA.rglob("*") if path.is_file()}
+    training.weights, training.code = "second", "t2"
+    run_all()
+    copied = []
+
+    def disk_full(source, target, **options):
+        if copied:
+            raise OSError("No space left on device")
+        copied.append(target)
+        return copytree(source, target, **options)
+
+    copytree = shutil.copytree
+    monkeypatch.setattr(shutil, "copytree", disk_full)
+    with pytest.raises(OSError, match="No space"):
+        adopt.adopt("quick")
+    assert {path: path.read_bytes() for path in paths.DATA.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_begins_with_what_is_recorded_and_holds(project):
+    run_all()
+    adopt.adopt("quick")
+    shutil.rmtree(paths.RUNS)
+    apart.code = "a2"
+    assert adopt.begin("quick") == ["train_tiny", "error"]
+    assert states() == {"train_tiny": run.FRESH, "error": run.FRESH, "apart": run.NOT_RUN}
+    first = records.path("error").read_text()
+    run_all()
+    assert records.path("error").read_text() == first
+
+
+# Of this project
+
+
+def test_every_study_is_documented_and_runs_at_every_profile():
+    for study in run.studies().values():
+        assert study.function.__doc__, study.name
+        assert set(study.minutes) == {"quick", "local", "full"}
+        assert all(minutes > 0 for minutes in study.minutes.values()), study.name
+        assert study.makes is None or study.card, study.name
+        assert not [need for need in study.needs if "*" not in need and need not in run.studies()], study.name
+
+
+@pytest.mark.parametrize(
+    "path", sorted(paths.RESULTS.glob("*/*.json")), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_no_record_was_made_on_a_changed_tree(path):
+    assert "+" not in json.loads(path.read_text())["commit"]
+
+
+STATES = """
+import json
+from lib.studies import chapters, run
+print(json.dumps({"studies": {name: study.code for name, study in run.studies().items()},
+                  "chapters": {name: chapters.inputs_hash(name) for name in chapters.chapters()}}))
+"""
+
+
+def hashes(tree):
+    environment = os.environ | {"PYTHONPATH": str(tree)}
+    done = subprocess.run([sys.executable, "-c", STATES], cwd=tree, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_edit_makes_stale_what_reaches_it_and_nothing_else(tmp_path):
+    """In a copy of the tree: of one study's code; of a comment and a docstring; of a function of the method."""
+    tree = tmp_path / "project"
+    ignore = shutil.ignore_patterns("__pycache__", "chapters", "_static", "_vendor")
+    for folder in ("lib", "book", "data"):
+        shutil.copytree(paths.ROOT / folder, tree / folder, ignore=ignore, symlinks=False)
+    freshen(tree)
+    before = hashes(tree)
+
+    def changed(file, old, new):
+        path = tree / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        now = hashes(tree)
+        path.write_text(text)
+        return [{name for name, code in now[kind].items() if code != before[kind][name]} for kind in now]
+
+    # The scoreboard reads all records.
+    scoreboard = {name for name in chapters.chapters() if "scoreboard" in (paths.BOOK / f"{name}.md").read_text()}
+    studies, pages = changed("lib/studies/models.py", "samples=153_600", "samples=153_601")
+    assert studies == {"ablation"}
+    assert pages == {name for name in chapters.chapters() if "ablation" in chapters.reads(name)} | scoreboard
+    studies, pages = changed("lib/studies/enfuse.py", '"--hard-mask"', '"--soft-mask"')
+    assert studies == {"fusion_benchmark"}
+    assert pages == {"fusion"} | scoreboard
+    words = "What each part of SpectrumNet is good for"
+    assert changed("lib/studies/models.py", words, "What its parts are good for") == [set(), set()]
+    assert changed("lib/fusion/gfdf.py", "import cv2\n", "import cv2\n\n# A comment.\n") == [set(), set()]
+    studies, _ = changed("lib/fusion/gfdf.py", "np.float32", "np.float64")
+    assert studies >= {"table3", "fusion_lytro", "fusion_rendered"}
+    assert not studies & {"ablation", "robustness", "comparison_scenes", "train_mobilenet_v2-lens"}
+
+
+def freshen(tree):
+    """Give the records of a copy the hash of the code that is there, so that they are fresh."""
+    codes = hashes(tree)["studies"]
+    for path in (tree / "data" / "results").glob("*/*.json"):
+        record = json.loads(path.read_text())
+        entry = run.studies()[path.stem]
+        networks = {training.makes: "-" for training in [*entry.before, entry] if training.makes}
+        path.write_text(json.dumps(record | {"study": path.stem, "code": codes[path.stem], "networks": networks}))
