@@ -168,7 +168,8 @@ def test_an_adoption_that_fails_half_way_leaves_all_as_it_was(project, monkeypat
 
     def disk_full(source, target, **options):
         if copied:
-            raise OSError("No space left on device")
+            msg = "No space left on device"
+            raise OSError(msg)
         copied.append(target)
         return copytree(source, target, **options)
 
@@ -264,6 +265,6 @@ def freshen(tree):
     codes = hashes(tree)["studies"]
     for path in (tree / "data" / "results").glob("*/*.json"):
         record = json.loads(path.read_text())
-        entry = run.studies()[path.stem]
-        networks = {training.makes: "-" for training in [*entry.before, entry] if training.makes}
-        path.write_text(json.dumps(record | {"study": path.stem, "code": codes[path.stem], "networks": networks}))
+        if entry := run.studies().get(path.stem):
+            networks = {training.makes: "-" for training in [*entry.before, entry] if training.makes}
+            path.write_text(json.dumps(record | {"study": path.stem, "code": codes[path.stem], "networks": networks}))

@@ -173,9 +173,12 @@ def inputs_hash(name, book=paths.BOOK):
     return digest.hexdigest()[:16]
 
 
+_CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?:---\n.*?^---\n|(?::[^\n]*\n)*)(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
 def _source(name, book):
-    """The Python of a chapter's cells."""
-    lines = "\n".join(cell.source for cell in cells(name, book)).splitlines()
+    """The Python of a chapter's cells, without magic commands."""
+    lines = "".join(_CELL.findall((Path(book) / f"{name}.md").read_text(encoding="utf-8"))).splitlines()
     return "\n".join(line for line in lines if not line.startswith(("%", "!")))
 
 

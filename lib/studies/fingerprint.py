@@ -115,21 +115,16 @@ class _Module:
                 self.statements.setdefault(bound, []).append((_text(node, lines), onward))
 
 
+@functools.cache
 def _module(name):
-    """The `_Module` of a dotted name, None where there is none."""
-    path = _path(name)
-    return _read(name, path, path.stat().st_mtime_ns) if path else None
-
-
-def _path(name):
-    place = paths.ROOT.joinpath(*name.split("."))
-    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+    """The `_Module` of a dotted name, None where there is none: as of the first time that this process asks."""
+    return _Module(name, _path(name)) if _path(name) else None
 
 
 @functools.cache
-def _read(name, path, modified):
-    """As of the time it was `modified`: read once, and again after a change."""
-    return _Module(name, path)
+def _path(name):
+    place = paths.ROOT.joinpath(*name.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
 
 
 def _binds(node):
