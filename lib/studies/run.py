@@ -250,9 +250,7 @@ def _network(training):
     """The hash of the network that a training has made."""
     path = paths.weights() / training.makes
     if not path.exists():
-        msg = (
-            f"No network at {path}: train it first, `defocus study {training.name} --profile {paths.run().name}`."
-        )
+        msg = f"No network at {path}: train it first, `defocus study {training.name} --profile {paths.run().name}`."
         raise FileNotFoundError(msg)
     return file_hash(path)
 

@@ -79,7 +79,7 @@ def judge(claim, profile):
         return Verdict(claim["judged"], "by eye") if claim["seen"] == profile else Verdict(NOT_RUN)
     try:
         found = READERS[claim["id"]](profile)
-    except FileNotFoundError:
+    except (FileNotFoundError, LookupError):  # no record, or of a profile that has not measured this
         return Verdict(NOT_RUN)
     if claim["kind"] == "statement":
         return compare_cases(found, claim["tolerance"])
