@@ -53,6 +53,15 @@ def small(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1 << 20)
 
 
+def outcome(path, target):
+    """Whether a file was "read", and then written, or "refused", in one line; other errors go up."""
+    try:
+        pictures.write(target, pictures.read(path))
+    except pictures.ImageError as error:
+        return "refused" if str(error).startswith("Cannot") and "\n" not in str(error) else str(error)
+    return "read"
+
+
 def test_damaged_files_are_read_or_refused_in_one_line(tmp_path, small, request, capfd):
     count = request.config.getoption("--fuzz")
     outcomes, slowest = Counter(), 0
@@ -62,16 +71,9 @@ def test_damaged_files_are_read_or_refused_in_one_line(tmp_path, small, request,
         path = tmp_path / f"photo{kind.suffix}"
         path.write_bytes(mutated(kind.data, rng))
         began = time.process_time()
-        try:
-            picture = pictures.read(path)
-            pictures.write(tmp_path / f"out{rng.choice([*pictures.WRITABLE])}", picture)
-            outcomes["read"] += 1
-        except pictures.ImageError as error:
-            assert "\n" not in str(error)
-            assert str(error).startswith("Cannot")
-            outcomes["refused"] += 1
+        outcomes[outcome(path, tmp_path / f"out{rng.choice([*pictures.WRITABLE])}")] += 1
         slowest = max(slowest, time.process_time() - began)
-    assert outcomes["read"] + outcomes["refused"] == count
+    assert set(outcomes) == {"read", "refused"}
     assert min(outcomes.values()) > count / 10
     assert slowest < SECONDS
     assert capfd.readouterr() == ("", "")

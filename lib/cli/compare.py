@@ -212,10 +212,10 @@ class Table:
         try:
             with self.path.open(encoding="utf-8", newline="") as file:
                 reader = csv.DictReader(file)
-                rows = list(reader)
+                header, rows = tuple(reader.fieldnames or ()), list(reader)
         except (UnicodeDecodeError, csv.Error):
             return None
-        if tuple(reader.fieldnames or ())[: len(COLUMNS)] != COLUMNS:
+        if header[: len(COLUMNS)] != COLUMNS:
             return None
         return {(row["photo"], row["method"]): row for row in rows}
 

@@ -99,7 +99,9 @@ class Maps(Sequence):
             raise IndexError(number)
         path = self.folder / f"{number}.npy"
         if not path.exists():
-            storage.save_array(path, self.estimate(self.stack[number], f"map {number + 1} of {len(self)}"))
+            sigma = self.estimate(self.stack[number], f"map {number + 1} of {len(self)}")
+            with storage.whole(path) as file:
+                storage.save_array(file, sigma)
         return np.load(path)
 
 
