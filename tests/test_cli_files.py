@@ -11,23 +11,16 @@ from command_line import run
 from PIL import Image
 from skimage import data
 
-from lib import blur_map, cli, pictures
-from lib.cli import options
-from lib.engines import Engine
+from lib import blur_map, cli, images, one_pass, pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 UM = ("--method", "um")
 
 
 @pytest.fixture(autouse=True)
-def engine(monkeypatch):
-    """A classifier that answers at once: the rough mean of a window decides its level."""
-
-    def predict(windows):
-        levels = np.rint(19 * windows.mean(axis=(1, 2, 3))).astype(int)
-        return np.eye(20, dtype=np.float32)[levels]
-
-    monkeypatch.setattr(options, "start_engine", lambda *_: Engine(predict, 32))
+def estimate(monkeypatch):
+    """An estimator that answers at once: bright is blurred."""
+    monkeypatch.setattr(one_pass, "estimate", lambda pixels, *_, **__: 19 * images.to_gray(pixels))
 
 
 @pytest.fixture
@@ -257,7 +250,7 @@ def test_our_own_map_of_a_sharp_photo_is_taken_though_it_ends_below_1(shots, tmp
         (("enhance", "--map-scale", 3), "--map-scale"),
         (("blur", "--map", "m.npy", "--step", 8), "--step"),
         (("blur", "--f-number", 2), "--f-number"),
-        (("map", "--no-refine", "--variant", "paper"), "--variant"),
+        (("map", "--estimator", "paper", "--no-refine", "--variant", "paper"), "--variant"),
         (("fuse", "two.png", "--no-map", "--step", 8), "--step"),
         (("fuse", "two.png", "--no-map", "--model", "x"), "--model"),
         (("fuse", "two.png", "--method", "gff", "--engine", "onnx"), "--engine"),

@@ -17,9 +17,7 @@ from command_line import run
 from PIL import Image
 from skimage import data
 
-from lib import engines, pictures, storage
-from lib.cli import options
-from lib.engines import Engine
+from lib import engines, one_pass, pictures, storage
 
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = "entropy,laplacian_variance"
@@ -38,16 +36,14 @@ finally:
 SLOW = """
 import signal, sys, time
 import numpy as np
-from lib import cli
-from lib.cli import options
-from lib.engines import Engine
-def predict(windows):
+from lib import cli, one_pass
+def estimate(pixels, *_, **__):
     print("asked", flush=True)
-    time.sleep(60 if predict.asked else 0)
-    predict.asked = True
-    return np.eye(20, dtype=np.float32)[np.zeros(len(windows), int)]
-predict.asked = False
-options.start_engine = lambda *_: Engine(predict, 32)
+    time.sleep(60 if estimate.asked else 0)
+    estimate.asked = True
+    return np.zeros(pixels.shape[:2], np.float32)
+estimate.asked = False
+one_pass.estimate = estimate
 cli.main(sys.argv[1:])
 """
 
@@ -60,10 +56,9 @@ def photo(tmp_path):
 
 
 @pytest.fixture
-def engine(monkeypatch):
-    monkeypatch.setattr(
-        options, "start_engine", lambda *_: Engine(lambda w: np.eye(20, dtype=np.float32)[[3] * len(w)], 32)
-    )
+def estimate(monkeypatch):
+    """An estimator that answers at once."""
+    monkeypatch.setattr(one_pass, "estimate", lambda pixels, *_, **__: np.full(pixels.shape[:2], 3, np.float32))
 
 
 def environment(home, **more):
@@ -93,13 +88,15 @@ def audited(tmp_path, *words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", engines.ENGINES)
+@pytest.mark.parametrize("engine", [*engines.ENGINES, "of one_pass"])
 def test_no_engine_tells_anybody(photo, tmp_path, engine):
-    words = ("--step", 32, "--engine", engine, "--quiet")
-    try:
-        engines.start("mobilenet_v2-lens", engine)
-    except engines.EngineError as error:
-        pytest.skip(str(error))
+    words = ("--quiet",)
+    if engine != "of one_pass":
+        words = ("--estimator", "paper", "--step", 32, "--engine", engine, "--quiet")
+        try:
+            engines.start("mobilenet_v2-lens", engine)
+        except engines.EngineError as error:
+            pytest.skip(str(error))
     assert audited(tmp_path, "map", photo, "-o", tmp_path / "map.png", *words) == ([], [])
 
 
@@ -138,7 +135,7 @@ def full_disk(monkeypatch):
     [("map",), ("enhance", "--method", "um"), ("compare", "--methods", "entropy")],
     ids=lambda words: words[0],
 )
-def test_a_full_disk_is_named_by_its_folder_and_nothing_is_left(photo, tmp_path, capsys, engine, full_disk, words):
+def test_a_full_disk_is_named_by_its_folder_and_nothing_is_left(photo, tmp_path, capsys, estimate, full_disk, words):
     command, *more = words
     assert run(command, photo, "-o", f"{tmp_path}/new/deep/", *more) == 2
     message = capsys.readouterr().err
@@ -148,7 +145,7 @@ def test_a_full_disk_is_named_by_its_folder_and_nothing_is_left(photo, tmp_path,
         assert sorted(tmp_path.iterdir()) == [photo]
 
 
-def test_a_full_temporary_folder_is_named(photo, tmp_path, capsys, engine, full_disk, monkeypatch):
+def test_a_full_temporary_folder_is_named(photo, tmp_path, capsys, estimate, full_disk, monkeypatch):
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     assert run("fuse", photo, photo, "-o", tmp_path / "out.png") == 2
@@ -282,7 +279,7 @@ def test_a_killed_process_leaves_no_files(photo, tmp_path, number, code):
     Image.fromarray(data.astronaut()[:64, 104:200]).save(tmp_path / "other.png")
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    words = [sys.executable, "-c", SLOW, "fuse", "photo.png", "other.png", "-o", "new/out.png", "--step", "32"]
+    words = [sys.executable, "-c", SLOW, "fuse", "photo.png", "other.png", "-o", "new/out.png"]
     process = subprocess.Popen(
         words,
         env=environment(tmp_path, TMPDIR=str(temporary)),
@@ -307,7 +304,21 @@ def test_a_killed_process_leaves_no_files(photo, tmp_path, number, code):
 def test_an_interrupted_openvino_does_not_abort(tmp_path):
     pytest.importorskip("openvino")
     Image.fromarray(np.tile(data.astronaut(), (4, 4, 1))).save(tmp_path / "large.png")
-    words = [sys.executable, "-m", "lib", "map", "large.png", "-o", "map", "--engine", "openvino", "--step", "2"]
+    words = [
+        sys.executable,
+        "-m",
+        "lib",
+        "map",
+        "large.png",
+        "-o",
+        "map",
+        "--estimator",
+        "paper",
+        "--engine",
+        "openvino",
+        "--step",
+        "2",
+    ]
     process = subprocess.Popen(words, env=environment(tmp_path), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     time.sleep(20)
     process.send_signal(signal.SIGINT)

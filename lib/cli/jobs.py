@@ -228,13 +228,18 @@ def run(jobs, work, writing=None, outputs=lambda target: [target]):
     UserError, ImageError
         A photo cannot be read, an output cannot be written or would replace what it must not.
     """
+    writing, claimed = writing or Writing(), set()
     for photo, target in jobs:
         check_writable(target)
         for path in outputs(target):
+            if path in claimed:
+                msg = f"{path} would be the output of two photos: give them output folders of their own."
+                raise UserError(msg)
+            claimed.add(path)
             if path.exists() and photo.exists() and path.samefile(photo):
                 msg = f"{path} is the photo itself: name another file or folder with --output."
                 raise UserError(msg)
-            (writing or Writing()).claim(path)
+            writing.claim(path)
         if len(jobs) == 1 and not photo.exists():
             msg = f"No such photo: {photo}."
             raise UserError(msg)
