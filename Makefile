@@ -22,7 +22,7 @@ book: .venv/.installed  ## Run every chapter and build the book: _build/html/ind
 	.venv/bin/jupyter-book build book --all -W -n --keep-going
 
 browser: book  ## Build the book and read it in a headless Chromium (CHROMIUM=/path/to/chromium)
-	READ_BOOK=1 .venv/bin/python -m pytest tests/test_browser.py
+	READ_BOOK=1 .venv/bin/python -m pytest tests/test_browser.py tests/test_try_it.py
 
 test: .venv/.installed  ## Run the tests and the doctests
 	.venv/bin/python -m pytest

@@ -17,6 +17,7 @@ const QUALITY = {
   fine: { pixels: 400_000, ratio: 1.4, detail: 3 },
 };
 const SPEEDS = { alpha1: 30, alpha2: 92 }; // of the gain's rise and fall, as in the paper's Figure 11
+const SHARPEST = 0.15; // share of a photo that is taken to be in focus, if it has at most a pixel of blur
 const MEDIAN_OF = 7; // pixels around a point, each way, since one may be off
 
 /** One helper maps and makes fine pictures, the other follows the sliders; started on first use. */
@@ -44,6 +45,8 @@ async function open(file) {
     if (!current()) return;
     shown = { ...photo, maps };
     focus = null;
+    // What is sharpest is in focus, and for a network that is hardly ever 0.
+    find("[name=sharp]").value = Math.min(Math.max(colors.quantile(maps.sigma, SHARPEST), 0.2), 1);
     showMap();
     pickMode("photo");
     say("Preparing the sliders …");
@@ -164,7 +167,7 @@ const value = (name) => Number(find(`[name=${name}]`).value);
 
 function settings() {
   return {
-    lens: { wider: 2 ** (value("stops") / 2), focus, highlights: value("highlights") },
+    lens: { wider: 2 ** (value("stops") / 2), sharp: value("sharp"), focus, highlights: value("highlights") },
     sharpen: {
       ...SPEEDS,
       beta1: value("from") / FULL_SCALE,
@@ -239,6 +242,7 @@ function name() {
   const words = {
     stops: `${value("stops")} stops: what was f/8 is f/${opened.toFixed(1)}`,
     highlights: `up to ${value("highlights")} times white`,
+    sharp: `a blur of ${px("sharp")}`,
     strength: value("strength").toFixed(1),
     from: px("from"),
     to: px("to"),

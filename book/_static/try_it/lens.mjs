@@ -6,8 +6,6 @@
  * layer's own pixels spread, so what is sharp does not color what is blurred behind it.
  */
 
-/** Sigma in pixels up to which a thing counts as in focus: a network's map is hardly ever 0. */
-const IN_FOCUS = 1;
 /** Radius in pixels below which a disk is a pixel. */
 const SMALLEST = 0.6;
 /** From this value of 255 on, a pixel may have been brighter than the file can say. */
@@ -50,7 +48,7 @@ export function reduce({ data, width, height }, sigma, { pixels, ratio, detail }
         light[3 * o + c] += share * LIGHT[data[4 * i + c]];
         if (clipped) glow[3 * o + c] += clipped * LIGHT[data[4 * i + c]];
       }
-      blur[o] += (share * Math.max(0, sigma[i] - IN_FOCUS)) / 2 ** halvings;
+      blur[o] += (share * sigma[i]) / 2 ** halvings;
     }
   }
   return { width: w, height: h, halvings, ratio, detail, light, glow, blur };
@@ -68,9 +66,9 @@ function block(x, y, width, height, halvings) {
  * What a wider aperture changes, to be laid over the photo.
  *
  * @param {object} photo As `reduce` gives it.
- * @param {{wider: number, focus: ?number, highlights: number}} lens How many times wider the aperture is; which sigma
- *   of the photo, pixels, is to be in focus, null for what is already; how many times brighter than white a clipped
- *   pixel may have been.
+ * @param {{wider: number, sharp: number, focus: ?number, highlights: number}} lens How many times wider the aperture is;
+ *   up to which sigma, pixels, a thing counts as in focus, for a network's map is hardly ever 0; which sigma is to be in
+ *   focus, null for what is already; how many times brighter than white a clipped pixel may have been.
  * @returns {ImageData} Of the size of the reduced photo; transparent where the photo stays as it is.
  */
 export function render(photo, lens) {
@@ -96,12 +94,13 @@ export function render(photo, lens) {
 }
 
 /** For each pixel the number of its layer: 0 stays as it is, farther ones are positive, nearer ones negative. */
-function split({ blur, halvings, ratio }, { wider, focus }) {
-  const plane = focus === null ? 0 : Math.max(0, focus - IN_FOCUS) / 2 ** halvings;
+function split({ blur, halvings, ratio }, { wider, sharp, focus }) {
+  const [least, plane] = [sharp, Math.max(0, (focus ?? 0) - sharp)].map((sigma) => sigma / 2 ** halvings);
   const levels = new Int8Array(blur.length);
   for (let i = 0; i < blur.length; i++) {
-    const signed = blur[i] - plane;
-    const radius = 2 * Math.sqrt(Math.max(0, (wider * signed) ** 2 - blur[i] ** 2));
+    const defocus = Math.max(0, blur[i] - least);
+    const signed = defocus - plane;
+    const radius = 2 * Math.sqrt(Math.max(0, (wider * signed) ** 2 - defocus ** 2));
     if (radius < SMALLEST) continue;
     const level = 1 + Math.round(Math.log(radius / SMALLEST) / Math.log(ratio));
     levels[i] = signed < 0 ? -level : level;

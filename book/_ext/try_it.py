@@ -1,0 +1,41 @@
+"""Sphinx extension: what the page "Try it" loads, the repository's network and photos."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+
+from lib import paths
+from lib.one_pass import export, filling
+
+SAMPLES = ("dog", "bulb", "sumac", "flowers")
+SMALL = 192
+"""Side of the pictures on the buttons, pixels."""
+CONSTANTS = ("UNSURE", "STEEPNESS", "PIXELS", "RADII", "FALLBACK", "EPSILON")
+"""Of `lib.one_pass.filling`, which the page computes too."""
+
+
+def add_files(static):
+    """Put the network and the samples beside the page's code, in the folder of a site's static files."""
+    folder = Path(static) / "try_it"
+    (folder / "one_pass.onnx.gz").write_bytes(gzip.compress(export.SHIPPED.read_bytes(), mtime=0))
+    (folder / "filling.json").write_text(json.dumps({name: getattr(filling, name) for name in CONSTANTS}))
+    for name in SAMPLES:
+        photo = paths.DATA / "photos" / "gb82" / f"{name}.png"
+        shutil.copyfile(photo, folder / photo.name)
+        small = cv2.resize(cv2.imread(str(photo)), (SMALL, SMALL), interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(folder / f"{name}-small.jpg"), small)
+
+
+def finish(app, exception):
+    """After a build of the pages, not of the reports."""
+    if exception is None and app.builder.format == "html":
+        add_files(Path(app.outdir) / "_static")
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
