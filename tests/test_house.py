@@ -71,7 +71,13 @@ def test_no_room_is_missing():
     assert found - {"__init__", "__main__"} <= set(ROOMS)
 
 
-PROSE = [paths.ROOT / "README.md", *sorted((paths.ROOT / "book").glob("*.md"))]
+def test_the_guide_lists_the_rooms_in_this_order():
+    guide = (paths.ROOT / "CONTRIBUTING.md").read_text().split("## The house")[1].split("Beside it")[0]
+    lines = [line.split(":")[0] for line in guide.splitlines() if line[:1].isdigit()]
+    assert tuple(name for line in lines for name in re.findall(r"`(\w+)`", line)) == ROOMS
+
+
+PROSE = [paths.ROOT / "README.md", paths.ROOT / "CONTRIBUTING.md", *sorted((paths.ROOT / "book").glob("*.md"))]
 
 
 def defined(path):

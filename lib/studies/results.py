@@ -1,0 +1,95 @@
+"""The README's table of results, written from the records: ``python -m lib.studies.results``."""
+
+import numpy as np
+
+from lib import figures, paths, storage
+from lib.studies import comparisons, records, scoreboard
+
+README = paths.ROOT / "README.md"
+BEGIN, END = "<!-- results: written by python -m lib.studies.results -->\n", "<!-- end of results -->\n"
+
+
+def table():
+    """What this book measures, beside what the paper prints, with the study that measures it.
+
+    Returns
+    -------
+    figures.Table
+    """
+    rows = [(*shown, found(), f"`defocus study {study} --profile local`") for *shown, found, study in RESULTS]
+    return figures.table(dict.fromkeys(("Result", "Paper", "Here", "Command"), ""), rows)
+
+
+def write(readme=README):
+    """Put the table into the README, between its marks."""
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    with storage.whole(readme) as file:
+        file.write_text(f"{before}{BEGIN}{table()}\n{END}{after}", encoding="utf-8")
+
+
+def _trained(name):
+    test = _result(f"train_{name}")["test"]
+    return f"{test['accuracy']:.1%}, {test['mean_absolute_error']:.2f} px"
+
+
+def _compared(study, key, best, form):
+    """The scores of the book's estimator, the paper's, and the best of the others."""
+    scores = {name: row[key] for name, row in comparisons.table(_result(study)["rows"], [key]).items()}
+    own, paper = scores.pop("ours"), scores.pop("mobilenet_v2-lens")
+    return ", ".join(format(score, form) for score in (own, paper, best(scores.values())))
+
+
+def _table_3():
+    """By how much the rows that need no network differ from the printed digits at most."""
+    apart = [
+        abs(found - float(printed))
+        for row in scoreboard.claims()
+        if row["id"].startswith(("table-3-cookie", "table-3-flower")) and not row["id"].endswith("ours")
+        for found, printed in zip(scoreboard.READERS[row["id"]](None), row["value"].split(";"), strict=True)
+    ]
+    return f"within {max(apart):.5f}"
+
+
+def _lytro():
+    pairs = _result("fusion_lytro")["pairs"].values()
+    metrics = next(iter(pairs))["defocus"]
+    return ", ".join(f"{metric} {np.mean([pair['defocus'][metric] for pair in pairs]):.4f}" for metric in metrics)
+
+
+def _stacks():
+    scenes = _result("fusion_rendered")["2"].values()
+    means = [np.mean([scene[name]["PSNR"] for scene in scenes]) for name in ("defocus", "paper", "gfdf")]
+    return ", ".join(f"{mean:.2f}" for mean in means)
+
+
+def _rate():
+    rates = {row["engine"]: row["per_processor_second"] for row in _result("inference")["rates"]}
+    return ", ".join(f"{rates[engine]:,.0f}" for engine in ("keras", "openvino", "openvino-bf16"))
+
+
+def _result(name):
+    return records.read(name)["result"]
+
+
+RESULTS = (
+    ("MobileNetV2 tested on patches blurred as the text says: accuracy, error", "95.8%",
+     lambda: _trained("mobilenet_v2-paper"), "train_mobilenet_v2-paper"),
+    ("the same on patches blurred as a lens does", "-",
+     lambda: _trained("mobilenet_v2-lens"), "train_mobilenet_v2-lens"),
+    ("SpectrumNet, the same", "-", lambda: _trained("spectrum_net-lens"), "train_spectrum_net-lens"),
+    ("Rendered scenes, error in px of sigma: `ours`, the paper's, the best of the others", "-",
+     lambda: _compared("comparison_scenes", "all.mae", min, ".2f"), "comparison_scenes"),
+    ("Photos with masks, ROC area: `ours`, the paper's, the best of the others", "-",
+     lambda: _compared("comparison_masks", "auc", max, ".3f"), "comparison_masks"),
+    ("Table 3, GFF, GFDF and IFGD on Cookie and Flower, from the printed digits", "0", _table_3, "table3"),
+    ("20 Lytro pairs, fused by `defocus`", "-", _lytro, "fusion_lytro"),
+    ("Rendered pairs, PSNR in dB: `defocus`, the paper's, GFDF", "-", _stacks, "fusion_rendered"),
+    ("Windows a CPU-second: Keras, OpenVINO, OpenVINO in bfloat16", "-", _rate, "inference"),
+)  # fmt: skip
+"""What was measured, what the paper has, where the number is, and in the record of which study."""
+
+
+if __name__ == "__main__":
+    write()
+    print(README)
