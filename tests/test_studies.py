@@ -86,7 +86,7 @@ def test_a_study_that_holds_is_not_run_again_and_one_that_does_not_is(project):
 
 
 def test_a_study_waits_for_the_networks_that_it_needs(project):
-    with pytest.raises(FileNotFoundError, match="python -m lib study train_tiny --profile quick"):
+    with pytest.raises(FileNotFoundError, match="defocus study train_tiny --profile quick"):
         run.run("error", "quick")
 
 
