@@ -117,3 +117,12 @@ def compress(photo, quality):
     levels = np.uint8(np.rint(photo[..., ::-1] * 255))
     _, file = cv2.imencode(".jpg", levels, (cv2.IMWRITE_JPEG_QUALITY, quality))
     return np.float32(cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1]) / 255
+
+
+def spoil(image, seed, noise=0.0, jpeg=None, gray=False):
+    """A picture as it is measured on: with white noise of this level, as JPEG or rounded to 8 bits."""
+    if gray:
+        image = np.repeat(images.to_gray(image)[..., None], 3, axis=2)
+    if noise:
+        image = add_noise(image, noise, np.random.default_rng(seed), plain=True)
+    return compress(image, jpeg) if jpeg else np.rint(image * 255) / np.float32(255)

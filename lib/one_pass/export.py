@@ -14,8 +14,11 @@ from lib import paths, storage
 from lib.engines.engine import require
 
 OPSET = 17
-WEIGHTS = paths.DATA / "weights" / "one_pass.npz"
-SHIPPED = paths.DATA / "weights" / "one_pass.onnx"
+
+
+def shipped(ending):
+    """The file of the network's weights, ``".npz"``, or of the network for other programs, ``".onnx"``."""
+    return paths.weights() / f"one_pass{ending}"
 
 
 def export(weights, path):
@@ -73,11 +76,12 @@ def _halved(made):
 
 
 @click.command()
-@click.argument("weights", type=click.Path(path_type=Path, exists=True), default=WEIGHTS)
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=SHIPPED)
+@click.argument("weights", type=click.Path(path_type=Path, exists=True), required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="By default the shipped file.")
 def main(weights, output):
     """Export WEIGHTS, by default the shipped ones."""
-    export(weights, output)
+    output = output or shipped(".onnx")
+    export(weights or shipped(".npz"), output)
     click.echo(output)
 
 

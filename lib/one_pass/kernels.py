@@ -15,6 +15,8 @@ FINE = 97
 """Samples across the spot when its moments are measured."""
 MOST_SAMPLES = 8
 """Of a pixel's side, for the smallest spots."""
+GAUSSIANS = 0.15
+"""Share of the lenses whose spot is a Gaussian."""
 POINT = 0.2
 """Sigma of a kernel that no pixel can tell from a point, pixels."""
 
@@ -96,9 +98,9 @@ def draw(rng):
     Lens
     """
     kind = rng.random()
-    if kind < 0.15:
+    if kind < GAUSSIANS:
         return Lens(gaussian=1.0)
-    if kind < 0.27:
+    if kind < GAUSSIANS + 0.12:
         return Lens(gaussian=float(rng.choice([0, rng.uniform(0, 0.3)])))  # a clean disk, or nearly one
     chance = rng.random
     light = chance()

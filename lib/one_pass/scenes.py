@@ -27,6 +27,12 @@ GREATEST_SIGMA = 20.0
 """Pixels."""
 HELD_OUT = 10
 """Every tenth photo of a set watches over the training."""
+PLAIN = 0.2
+"""Share of the surfaces that are plain."""
+LIGHT = 0.65
+"""Share of the scenes whose lens works on light; in the others, as in the paper, on stored values."""
+THINGS = 1.0
+"""Scales how often an outline is that of a thing in a photo."""
 STORED_SIGMA = 3000
 """Of a scene's fourth channel to a pixel of sigma."""
 _SCALES = {"urban100": (0.4, 1.0), "div2k_valid_crops": (0.7, 1.4), "bsds500_jpeg": (0.65, 1.0), "bsd100": (0.65, 1.0)}
@@ -100,7 +106,8 @@ def load(split):
 def _cut(pictures, rng):
     """A cut of a random photo in focus, (TILE, TILE, 3) float32: where most of its edges are blurred, another."""
     for _ in range(6):
-        name = rng.choice(list(_SHARES), p=list(_SHARES.values()))
+        shares = {name: share for name, share in _SHARES.items() if name in pictures}
+        name = rng.choice(list(shares), p=np.array(list(shares.values())) / sum(shares.values()))
         photo = pictures[name][rng.integers(len(pictures[name]))]
         side = int(np.ceil(TILE / min(rng.uniform(*_SCALES[name]), 1)))
         top, left = (rng.integers(max(length - side, 0) + 1) for length in photo.shape[:2])
@@ -164,9 +171,9 @@ def _surface(pictures, rng):
     if kind < 0.12:  # little contrast
         mean = cut.mean((0, 1))
         cut = mean + (cut - mean) * np.float32(10 ** rng.uniform(-1.5, 0))
-    elif kind < 0.32:
+    elif kind < 0.12 + PLAIN:
         cut = _plain(cut.mean((0, 1)) * rng.uniform(0.4, 1.6), rng)
-    elif kind < 0.4:  # the outlines of things without their detail
+    elif kind < 0.2 + PLAIN:  # the outlines of things without their detail
         cut = cv2.bilateralFilter(cut, 9, 0.15, 5)
     if rng.random() < 0.15:  # a shadow, whose soft border is none of the lens's
         shadow = cv2.GaussianBlur(_outline(rng), (0, 0), rng.uniform(1, 15))
@@ -294,9 +301,9 @@ def _blur(light, opacity, signed, lens):
 def _tone(rng):
     """The curve from a photo to light and back: most lenses work on light, the paper's model on stored values."""
     lot = rng.random()
-    if lot < 0.35:
+    if lot < 1 - LIGHT:
         return None
-    if lot < 0.6:
+    if lot < 1.25 - LIGHT:
         return optics.to_light, optics.to_srgb
     gamma = np.float32(rng.uniform(1.6, 2.6))
     return lambda x: x**gamma, lambda x: x ** (1 / gamma)
@@ -335,7 +342,11 @@ def render(pictures, rng):
         )
         for layer in signed[1:]:
             surface = one_photo if one_photo is not None else _surface(pictures, rng)
-            shape = _thing(surface, rng) if rng.random() < (0.8 if one_photo is not None else 0.25) else _outline(rng)
+            shape = (
+                _thing(surface, rng)
+                if rng.random() < THINGS * (0.8 if one_photo is not None else 0.25)
+                else _outline(rng)
+            )
             opacity = cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 0.65))
             over, own = _blur(lit(surface), opacity, layer, lens)
             light = light * (1 - np.clip(over[3:], 0, 1)) + over[:3]
@@ -359,14 +370,18 @@ class Pool:
     folder : path
     split : {"train", "dev", "test"}
     seed : int
+    pictures : dict of str to list of (H, W, 3) uint8 ndarray, optional
+        Instead of the photos of the split.
     """
 
-    def __init__(self, folder, split, seed=0):
+    def __init__(self, folder, split, seed=0, pictures=None):
         self.folder, self.split, self.seed = folder, split, seed
+        self.given = pictures
 
     @functools.cached_property
-    def _pictures(self):
-        return load(self.split)
+    def pictures(self):
+        """The photos that its scenes are made of."""
+        return load(self.split) if self.given is None else self.given
 
     def file(self, number):
         """The file of a scene."""
@@ -377,7 +392,7 @@ class Pool:
         path = self.file(number)
         if path.is_file():
             return np.load(path)
-        image, sigma = render(self._pictures, np.random.default_rng((self.seed, number)))
+        image, sigma = render(self.pictures, np.random.default_rng((self.seed, number)))
         stored = np.dstack([np.rint(image * 65535), np.rint(sigma * STORED_SIGMA)]).astype(np.uint16)
         with storage.whole(path) as file:
             np.save(file, stored)

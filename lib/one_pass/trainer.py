@@ -136,11 +136,16 @@ class Training:
     seed : int
     start : path, optional
         Weights to begin with.
+    pictures : dict of str to list of (H, W, 3) uint8 ndarray, optional
+        Photos to train and to measure on, instead of those of `scenes.load`.
+    dev_scenes : int
+        To measure on.
     """
 
-    def __init__(self, run, pool, recipe=None, seed=0, start=None):
-        self.run, self.recipe, self.seed = Path(run), recipe or Recipe(), seed
-        self.pool, self.dev_pool = scenes.Pool(Path(pool), "train"), scenes.Pool(Path(pool), "dev")
+    def __init__(self, run, pool, recipe=None, seed=0, start=None, pictures=None, dev_scenes=DEV_SCENES):
+        self.run, self.recipe, self.seed, self.dev_scenes = Path(run), recipe or Recipe(), seed, dev_scenes
+        self.run.mkdir(parents=True, exist_ok=True)
+        self.pool, self.dev_pool = (scenes.Pool(Path(pool), split, pictures=pictures) for split in ("train", "dev"))
         keras.utils.set_random_seed(seed)
         self.model = network.build(half=True)
         if start:
@@ -205,10 +210,10 @@ class Training:
 
     def _on_scenes(self):
         errors, bias, held = [], [], []
-        for number in range(DEV_SCENES):
+        for number in range(self.dev_scenes):
             stored, mode = self.dev_pool[number], MODES[number % len(MODES)]
             sigma = np.float32(stored[..., 3]) / scenes.STORED_SIGMA
-            answer = self._predict(spoil(np.float32(stored[..., :3]) / 65535, number, **mode)[None])[0].numpy()
+            answer = self._predict(degrade.spoil(np.float32(stored[..., :3]) / 65535, number, **mode)[None])[0].numpy()
             errors.append(np.abs(answer[..., 0] - sigma).mean())
             bias.append((answer[..., 0] - sigma).mean())
             held.append(((answer[..., 1] - 1e-3 <= sigma) & (sigma <= answer[..., 2] + 1e-3)).mean())
@@ -218,8 +223,8 @@ class Training:
     def _on_even_blur(self):
         """The median of the map of whole photos, on average over photos, by sigma."""
         if not hasattr(self, "_sharp"):
-            loaded = [photo for photos in scenes.load("dev").values() for photo in photos]
-            self._sharp = [photo[:256, :256] for photo in loaded[:: len(loaded) // DEV_PHOTOS]]
+            loaded = [photo for photos in self.dev_pool.pictures.values() for photo in photos]
+            self._sharp = [photo[:256, :256] for photo in loaded[:: max(len(loaded) // DEV_PHOTOS, 1)]]
         medians = {}
         for sigma in UNIFORM:
             line = optics.gaussian_kernel(sigma).sum(axis=0)
@@ -254,15 +259,6 @@ class Training:
                     variable.assign(stored[f"{group}{number:04d}"])
 
 
-def spoil(image, seed, noise=0.0, jpeg=None, gray=False):
-    """A picture as a camera with this noise (gray levels of 0..255) and file format (8 bits) gives it."""
-    if gray:
-        image = np.repeat((image @ np.float32([0.299, 0.587, 0.114]))[..., None], 3, axis=2)
-    if noise:
-        image = degrade.add_noise(image, noise, np.random.default_rng(seed), plain=True)
-    return degrade.compress(image, jpeg) if jpeg else np.rint(image * 255) / np.float32(255)
-
-
 @click.group()
 def main():
     """Train the one-pass network."""
@@ -281,7 +277,6 @@ def train(run, pool, steps, threads, rate, seed, start):
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     cv2.setNumThreads(1)
-    run.mkdir(parents=True, exist_ok=True)
     with storage.alone(run):
         Training(run, pool, Recipe(rate=rate), seed, start).train(steps, lambda row: print(row, flush=True))
 

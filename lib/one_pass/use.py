@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 
@@ -24,7 +25,7 @@ PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "keras": "keras"}
 """What the engines need. The first that is installed is the default: all agree, and ONNX Runtime starts at once."""
 
 
-def estimate(image, interval=False, filled=True, engine=None, model=export.SHIPPED, progress=None):
+def estimate(image, interval=False, filled=True, engine=None, model=None, progress=None):
     """Estimate the defocus map of a photo in one pass.
 
     Parameters
@@ -38,8 +39,8 @@ def estimate(image, interval=False, filled=True, engine=None, model=export.SHIPP
         (`filling.fill`). The interval stays the network's own.
     engine : {"onnx", "openvino", "keras"}, optional
         What runs the network; by default the first of them that is installed.
-    model : path
-        The network's ONNX file, or its weights (``.npz``) for Keras.
+    model : path, optional
+        The network's ONNX file, beside which its weights (``.npz``) lie for Keras; by default the shipped one.
     progress : callable, optional
         Called after every tile with (tiles done, tiles in all).
 
@@ -64,7 +65,7 @@ def estimate(image, interval=False, filled=True, engine=None, model=export.SHIPP
     """
     image = images.check_image(image)
     color = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-    answer = _tiled(color, start(engine, model), progress)
+    answer = _tiled(color, start(engine or installed()[0], Path(model or export.shipped(".onnx"))), progress)
     sigma, low, high = np.ascontiguousarray(answer.transpose(2, 0, 1))
     if filled:
         sigma = fill(sigma, low, high, color)
@@ -77,19 +78,22 @@ def installed():
 
 
 @functools.lru_cache(maxsize=4)
-def start(engine=None, model=export.SHIPPED):
+def start(engine, model):
     """A function from a (1, H, W, 3) photo to its (1, H, W, 3) sigma, low and high; sides are multiples of `MULTIPLE`.
 
     Parameters
     ----------
-    engine, model
+    engine : str
+    model : Path
         As in `estimate`.
     """
-    engine = engine or installed()[0]
     if engine not in PACKAGES:
         msg = f"Unknown engine {engine!r} of the one-pass network: expected one of {', '.join(PACKAGES)}."
         raise EngineError(msg)
     require(PACKAGES[engine], f"The engine {engine}")
+    if not model.is_file():
+        msg = f"No network at {model}: train it with `python -m lib study train_one_pass`."
+        raise EngineError(msg)
     return _STARTS[engine](model)
 
 
