@@ -338,7 +338,7 @@ READERS = {
     "above-gff": functools.partial(_against, "gff", lambda own, other: own > other),
     "above-ifgd": functools.partial(_against, "ifgd", lambda own, other: own > other),
 }
-"""By claim: a function of the profile that returns a number, several, or whether a statement holds, case by case.
+"""By claim: a function of the profile (None: of the largest that is recorded) that returns a number, several, or whether a statement holds, case by case.
 
 It raises `FileNotFoundError` where the profile has no record of it.
 """
