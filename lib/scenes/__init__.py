@@ -69,10 +69,10 @@ def names(profile="quick"):
     Examples
     --------
     >>> names("quick"), names("local")[5], len(names("local"))
-    (['motorcycle-0', 'motorcycle-1'], 'Art-1', 76)
+    (['motorcycle-0', 'motorcycle-1', 'china-2', 'coffee-3'], 'Art-1', 76)
     """
     if profile == "quick":
-        return ["motorcycle-0", "motorcycle-1"]
+        return ["motorcycle-0", "motorcycle-1", "china-2", "coffee-3"]
     return [f"{name}-{k}" for name in (*SCENES, *MIDDLEBURY_2006) for k in range(len(SETTINGS))]
 
 
@@ -82,7 +82,7 @@ def scenes(profile="quick", only=None):
     Parameters
     ----------
     profile : {"quick", "local", "full"}
-        A part of the bundled motorcycle in two settings; or all scenes, the motorcycle and Middlebury's, in all
+        A part of the bundled motorcycle in two settings, and of two photos that lean back in the others; or all scenes, the motorcycle and Middlebury's, in all
         settings (both others).
     only : collection of str, optional
         Of `names`, those to render.

@@ -48,7 +48,7 @@ def scene(name):
     Parameters
     ----------
     name : str
-        One of `SCENES` or `MIDDLEBURY_2006`.
+        One of `SCENES` or `MIDDLEBURY_2006`; or a bundled photo, as if it hung on a board that leans back.
 
     Returns
     -------
@@ -59,6 +59,9 @@ def scene(name):
     """
     if name == "motorcycle":
         return motorcycle()
+    if name in photos.BUNDLED:
+        image = photos.load(name)
+        return image, np.repeat(1 / np.linspace(0.3, 1, len(image))[:, None], image.shape[1], axis=1)
     image, disparity = middlebury(name)
     return image, disparity.max() / disparity
 
