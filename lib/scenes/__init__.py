@@ -82,8 +82,8 @@ def scenes(profile="quick", only=None):
     Parameters
     ----------
     profile : {"quick", "local", "full"}
-        A part of the bundled motorcycle in two settings, and of two photos that lean back in the others; or all scenes, the motorcycle and Middlebury's, in all
-        settings (both others).
+        A part of the bundled motorcycle in two settings, and of two photos that lean back in the others; or all scenes,
+        the motorcycle and Middlebury's, in all settings (both others).
     only : collection of str, optional
         Of `names`, those to render.
 

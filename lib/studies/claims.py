@@ -338,9 +338,9 @@ READERS = {
     "above-gff": functools.partial(_against, "gff", lambda own, other: own > other),
     "above-ifgd": functools.partial(_against, "ifgd", lambda own, other: own > other),
 }
-"""By claim: a function of the profile (None: of the largest that is recorded) that returns a number, several, or whether a statement holds, case by case.
+"""By claim: a function of the profile that returns a number, several, or whether a statement holds, case by case.
 
-It raises `FileNotFoundError` where the profile has no record of it.
+None instead of a profile is the largest that is recorded. It raises `FileNotFoundError` where the profile has no record of it.
 """
 for _network in NETWORKS:
     READERS[f"table-2-{_network}-accuracy"] = functools.partial(_scores, _network, "accuracy")
