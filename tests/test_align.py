@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from skimage import data
 
 from lib import images, photos
 from lib.fusion import align
@@ -94,3 +95,15 @@ def test_frames_and_motions_that_do_not_fit_are_refused(scene):
         align.estimate(gray, gray[1:])
     with pytest.raises(ValueError, match=r"affine.*'twist'"):
         align.estimate(gray, gray, motion="twist")
+
+
+@pytest.mark.parametrize("shape", [(60, 5000), (5000, 60), (8, 8), (16, 900), (1, 300), (2, 2), (100, 100)])
+def test_equal_frames_of_any_shape_stay_where_they_are(shape):
+    frame = cv2.resize(images.to_gray(data.astronaut() / np.float32(255)), shape[::-1], interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(align.estimate(frame, frame.copy()), np.eye(3))
+    if min(shape) < 8:
+        with pytest.raises(ValueError, match="8x8 pixels or more"):
+            align.estimate(frame, 1 - frame)
+    elif min(shape) > 8:
+        noisy = frame + np.random.default_rng(0).normal(0, 0.01, shape).astype(np.float32)
+        np.testing.assert_allclose(align.estimate(frame, noisy), np.eye(3), atol=0.2)

@@ -278,3 +278,14 @@ def test_the_help_says_what_is_kept_refused_and_the_default(command):
     assert "--quiet" in text
     assert re.search(r"\[default: ", text)
     assert re.search(r"refuse", text)
+
+
+def test_the_promises_of_the_readme_are_tests():
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Your files")[1].split("\n## ")[0]
+    promises = [
+        re.sub(r"[^a-z0-9]+", "_", " ".join(text.split()).lower()).strip("_")
+        for text in re.findall(r"\*\*(.+?)\*\*", section, re.DOTALL)
+    ]
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    assert len(promises) > 15
+    assert not [promise for promise in promises if f"def test_{promise}(" not in tests]

@@ -4,7 +4,7 @@ import click
 
 from lib import pictures, shallow_focus
 from lib.cli.jobs import pair, run
-from lib.cli.options import map_options, output_options, photos_argument, refuse_others
+from lib.cli.options import EDITED, map_options, output_options, photos_argument, refuse_others
 from lib.pictures import edited
 from lib.shallow_focus import weights
 
@@ -32,7 +32,7 @@ class Point(click.ParamType):
 positive = click.FloatRange(min=0, min_open=True)
 
 
-@click.command("blur")
+@click.command("blur", epilog=EDITED)
 @photos_argument
 @output_options()
 @click.option(
@@ -50,7 +50,11 @@ positive = click.FloatRange(min=0, min_open=True)
 @click.option("--focus", type=Point(), help="lens: pixel to focus on, from the left and the top.")
 @map_options
 def blur_command(photos, output, writing, variant, defocus, **options):
-    """Give each PHOTO, or all photos in a folder, a shallow depth of field."""
+    """Give each PHOTO, or all photos in a folder, a shallow depth of field.
+
+    The default is the paper's algorithm, which this book is about. It lets the color of sharp things bleed into the
+    blurred ground beside them; --variant lens does not.
+    """
     options = {name: value for name, value in options.items() if value is not None}
     _check(variant, options)
 

@@ -13,7 +13,7 @@ import numpy as np
 from lib import images, pictures, storage
 from lib.blur_map import read_map, read_sigma
 from lib.cli.jobs import Folder, UserError, describe, pair, run
-from lib.cli.options import import_tensorflow, output_options, photos_argument
+from lib.cli.options import REFUSED, import_tensorflow, output_options, photos_argument
 from lib.studies import fingerprint
 
 COLUMNS = ("photo", "method", "unit", "blurrier", "mean", "low", "high", "seconds")
@@ -23,7 +23,7 @@ KEY = "photo-code"
 """Column of two hashes: of the photo's file and of what made the map."""
 
 
-@click.command("compare")
+@click.command("compare", epilog=REFUSED)
 @photos_argument
 @output_options("Folder of all results.")
 @click.option("--methods", help="Estimators, separated by commas. [default: all that can run]")

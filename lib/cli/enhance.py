@@ -8,13 +8,13 @@ import numpy as np
 
 from lib import enhancement, pictures
 from lib.cli.jobs import pair, run
-from lib.cli.options import MAPS, map_options, output_options, photos_argument, refuse_given, refuse_others
+from lib.cli.options import EDITED, MAPS, map_options, output_options, photos_argument, refuse_given, refuse_others
 from lib.pictures import edited
 
 CURVE = ("alpha1", "beta1", "alpha2", "beta2")
 
 
-@click.command("enhance")
+@click.command("enhance", epilog=EDITED)
 @photos_argument
 @output_options()
 @click.option(
@@ -42,7 +42,8 @@ CURVE = ("alpha1", "beta1", "alpha2", "beta2")
 def enhance_command(photos, output, writing, method, defocus, **options):
     """Sharpen each PHOTO, or all photos in a folder.
 
-    Only the method "adaptive" needs a defocus map; it is estimated unless --map has it.
+    Only the method "adaptive" needs a defocus map; it is estimated unless --map has it. It is the default, as the
+    paper's own: it leaves alone what is sharp and what is meant to be blurred.
     """
     options = _method_options(method, {name: value for name, value in options.items() if value is not None})
 

@@ -9,13 +9,13 @@ import click
 from lib import fusion
 from lib.cli import stack_files
 from lib.cli.jobs import UserError, check_writable, expand, pair
-from lib.cli.options import NETWORK, estimator_options, output_options, refuse_given
+from lib.cli.options import EDITED, NETWORK, estimator_options, output_options, refuse_given
 
 WINDOWS = {"paper": {"step": 4}, "defocus": {"labels": "expected", "variant": None}}
 """How each method wants the maps of the paper's estimator."""
 
 
-@click.command("fuse")
+@click.command("fuse", epilog=EDITED)
 @click.argument("frames", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FRAME FRAME...")
 @output_options("The fused picture, or a folder.")
 @click.option(

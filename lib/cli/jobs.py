@@ -283,6 +283,24 @@ def check_writable(target):
         raise UserError(msg)
 
 
+def check_own_folder(folder, names):
+    """Refuse a folder of results that has something else in it.
+
+    Parameters
+    ----------
+    folder : Path
+    names : collection of str
+        Files or folders of which it has one, if it is not new.
+
+    Raises
+    ------
+    UserError
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not any((folder / name).exists() for name in names):
+        msg = f"{folder} is there and holds no results of this program: name another folder with --output."
+        raise UserError(msg)
+
+
 def progress(label, unit):
     """A function ``update(done, total)`` that draws a progress bar on a terminal and nothing elsewhere."""
     bar = tqdm(desc=label, unit=unit, disable=None, leave=False)

@@ -4,13 +4,13 @@ import click
 
 from lib import blur_map, pictures
 from lib.cli.jobs import pair, run
-from lib.cli.options import estimator_options, output_options, photos_argument, refuse_given
+from lib.cli.options import REFUSED, estimator_options, output_options, photos_argument, refuse_given
 
 INTERVAL = "", "_low", "_high"
 """Ends of the names of a map and of the two ends of its 80 % interval."""
 
 
-@click.command("map")
+@click.command("map", epilog=REFUSED)
 @photos_argument
 @output_options("For one photo a file (.png, .tif, .npy or no ending) or a folder, for more a folder.")
 @estimator_options(paper={"labels", "variant", "no_refine"}, one_pass={"interval"})

@@ -23,13 +23,26 @@ class OutputPath(click.Path):
         return jobs.Folder(path) if str(value).endswith(("/", os.sep)) else path
 
 
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
+REFUSED = (
+    "Refused: raw files and floats, endings that cannot be written, options that mean nothing, and to replace a file "
+    "that this program did not write or that was changed since, unless --force says so."
+)
+EDITED = (
+    "Kept of the photo's file: kind, bits, transparency, EXIF, XMP, IPTC, color profile, gamma and texts of PNG, "
+    "lossless WebP. Print colors become sRGB. What cannot be kept, such as further pages or a gain map, is named on "
+    "one line. "
+) + REFUSED
+"""Ends of the help of commands that read photos, and of those that write them."""
+
+
 def output_options(text="For one photo a file or a folder, for more a folder. A slash at the end makes a folder."):
     """Give a command ``--output``, ``--force`` and ``--quiet``: the arguments ``output`` and ``writing``."""
 
     def decorate(command):
         @click.option("-o", "--output", required=True, type=OutputPath(path_type=Path), help=text)
         @click.option("--force", is_flag=True, help="Replace files that this program did not write. [default: refuse]")
-        @click.option("-q", "--quiet", is_flag=True, help="Do not say what was written.")
+        @quiet_option
         @functools.wraps(command)
         def with_writing(*args, force, quiet, **options):
             return command(*args, writing=jobs.Writing(force, quiet), **options)

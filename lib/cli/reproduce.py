@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from lib import paths
-from lib.cli.jobs import check_writable, progress
+from lib.cli.jobs import check_own_folder, check_writable, progress
+from lib.cli.options import quiet_option
 
 
 @click.command("reproduce")
@@ -19,7 +20,8 @@ from lib.cli.jobs import check_writable, progress
     type=click.Path(path_type=Path),
     help="Folder of the results. [default: runs/PROFILE/chapters]",
 )
-def reproduce_command(names, profile, seed, output):
+@quiet_option
+def reproduce_command(names, profile, seed, output, quiet):
     """Run the CHAPTERS of the book, all by default, and collect their figures and tables.
 
     They print what the studies of this profile have recorded, in runs/PROFILE, and use the networks that it has trained
@@ -31,9 +33,11 @@ def reproduce_command(names, profile, seed, output):
     output = output or paths.run() / "chapters"
     check_writable(output / "any")
     names = names or chapters.chapters()
+    for name in names:
+        check_own_folder(output / name, (chapters.RECORD,))
     done = chapters.reproduce(
         names, output, {"profile": profile, "seed": seed}, progress=progress("chapters", " chapters")
     )
-    for name, record in done.items():
+    for name, record in ({} if quiet else done).items():
         figures, tables = (len(record["result"][kind]) for kind in ("figures", "tables"))
-        click.echo(f"{output / name}: {figures} figures, {tables} tables, {record['seconds']:.0f} s")
+        click.echo(f"wrote {output / name}: {figures} figures, {tables} tables, {record['seconds']:.0f} s")

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from lib import patches, paths
-from lib.cli.jobs import UserError, check_writable, progress
-from lib.cli.options import import_tensorflow
+from lib.cli.jobs import UserError, check_own_folder, check_writable, progress
+from lib.cli.options import import_tensorflow, quiet_option
 
 
 @click.command("train")
@@ -40,7 +40,8 @@ from lib.cli.options import import_tensorflow
     type=click.Path(path_type=Path),
     help="Folder of the run; one that holds a killed run goes on. [default: runs/NETWORK-READING-PROFILE]",
 )
-def train_command(network, profile, reading, split, seed, samples, output):
+@quiet_option
+def train_command(network, profile, reading, split, seed, samples, output, quiet):
     """Train NETWORK and test it; a killed run goes on where it stopped.
 
     The folder of the run gets weights.keras (for --model), record.json (the results), card.md and,
@@ -55,9 +56,12 @@ def train_command(network, profile, reading, split, seed, samples, output):
         raise UserError(msg)
     output = output or paths.ROOT / "runs" / f"{network}-{reading}-{profile}"
     check_writable(output / "record.json")
+    check_own_folder(output, ("record.json", "state.json", "data"))
     record = trainings.run_profile(network, profile, reading, output, split, seed, samples, progress(network, " steps"))
     test = record["result"]["test"]
+    if quiet:
+        return
     click.echo(
-        f"{output / 'weights.keras'}: test accuracy {test['accuracy']:.3f}, "
+        f"wrote {output / 'weights.keras'}: test accuracy {test['accuracy']:.3f}, "
         f"mean absolute error {test['mean_absolute_error']:.3f} px of sigma"
     )

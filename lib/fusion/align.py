@@ -13,6 +13,10 @@ MOTIONS = {"affine": cv2.MOTION_AFFINE, "homography": cv2.MOTION_HOMOGRAPHY}
 
 _COARSEST, _FINEST = 128, 1024
 """Long sides of the smallest and largest copies that are compared, pixels."""
+_NARROW = 16
+"""Short side of the smallest copy, pixels, if the frames have it."""
+_LEAST = 8
+"""Short side that frames need."""
 _SMOOTHING = 5
 _LEAST_CORRELATION = 0.3
 """Frames of one scene have 0.9 and more."""
@@ -39,7 +43,7 @@ def estimate(reference, gray, start=None, motion="affine"):
     Raises
     ------
     ValueError
-        The frames have different shapes or nothing in common.
+        The frames have different shapes or nothing in common, or are too small.
 
     References
     ----------
@@ -60,8 +64,13 @@ def estimate(reference, gray, start=None, motion="affine"):
         msg = f"Expected motion to be one of {tuple(MOTIONS)}, got {motion!r}."
         raise ValueError(msg)
     reference, gray = np.float32(reference), np.float32(gray)
+    if np.ptp(gray) > 0 and np.array_equal(reference, gray):
+        return np.eye(3)
+    if min(gray.shape) < _LEAST:
+        msg = f"Expected frames of {_LEAST}x{_LEAST} pixels or more, got {gray.shape}: they cannot be aligned."
+        raise ValueError(msg)
     matrix = start
-    for factor in _factors(max(gray.shape)):
+    for factor in _factors(gray.shape):
         size = tuple(max(round(factor * side), 1) for side in gray.shape[::-1])
         small = [_standard(cv2.resize(each, size, interpolation=cv2.INTER_AREA)) for each in (reference, gray)]
         to_small = _scaling(size[0] / gray.shape[1], size[1] / gray.shape[0])
@@ -118,10 +127,11 @@ def warp(image, matrix):
     return np.clip(warped, 0, 1), np.float32(inside)
 
 
-def _factors(side):
-    """Scales of the copies, from small to large, each twice the one before."""
-    finest = min(1, _FINEST / side)
-    steps = max(int(np.floor(np.log2(finest * side / _COARSEST))), 0)
+def _factors(shape):
+    """Scales of the copies, from small to large, each twice the one before; a narrow picture keeps its narrow side."""
+    coarsest = max(_COARSEST / max(shape), _NARROW / min(shape))
+    finest = min(1, max(_FINEST / max(shape), 4 * _NARROW / min(shape)))
+    steps = max(int(np.floor(np.log2(finest / coarsest))), 0)
     return [finest / 2**step for step in range(steps, -1, -1)]
 
 
