@@ -111,7 +111,7 @@ def test_each_color_is_the_weighted_mean_of_its_own_features():
 
 
 def test_resizing_is_that_of_tensorflow_1():
-    out = deeplens._bilinear(tf.constant([0.0, 1.0, 2.0], shape=(1, 1, 3, 1)), (1, 6)).numpy().ravel()
+    out = deeplens.bilinear(tf.constant([0.0, 1.0, 2.0], shape=(1, 1, 3, 1)), (1, 6)).numpy().ravel()
     np.testing.assert_allclose(out, [0, 0.5, 1, 1.5, 2, 2])  # corners, not centers
 
 
