@@ -100,7 +100,7 @@ def build(
     Returns
     -------
     dict
-        The content of ``dataset.json``.
+        The content of ``dataset.json``; ``sharp_share`` is the share of all windows of the photos that is sharp.
 
     Raises
     ------
@@ -111,12 +111,16 @@ def build(
     if folder.exists():
         msg = f"Expected a new folder for the data set, but {folder} exists: remove it or name another."
         raise FileExistsError(msg)
-    mined = [(name, patches.sharp_corners(gray, threshold, train_stride)) for name, gray in photos()]
+    mined, windows = [], 0
+    for name, gray in photos():
+        mined.append((name, patches.sharp_corners(gray, threshold, train_stride)))
+        windows += (gray.shape[0] // patches.SIZE) * (gray.shape[1] // patches.SIZE)
     dense = np.array([len(corners) for _, corners in mined], int)
     counts = np.array([(corners % patches.SIZE == 0).all(1).sum() for _, corners in mined], int)  # without overlap
     if not counts.sum():
         msg = f"None of the {len(mined)} photos has a patch with eq. 5 above {threshold:g}: use sharper ones."
         raise ValueError(msg)
+    share = int(counts.sum()) / windows
     strides = np.full(len(mined), patches.SIZE)
     if split == "photo":
         set_of_photo = split_by_photo(counts, fractions, seed)
@@ -141,6 +145,7 @@ def build(
         "seed": seed,
         "train_stride": train_stride,
         "photos": len(mined),
+        "sharp_share": share,
         "patches": {name: int((sets == k).sum()) for k, name in enumerate(SPLITS)},
         "samples": {name: int((sets == k).sum()) * patches.LEVELS for k, name in enumerate(SPLITS)},
         "photos_of": {

@@ -261,6 +261,7 @@ def card(name, record):
         for label, scores in result["test_by_reading"].items()
     )
     held_out = ", ".join(data["photos_of"]["test"])
+    share = f" ({data['sharp_share']:.1%} of the windows of its photos)" if "sharp_share" in data else ""
     return f"""# {name}
 
 Classifies a 32x32 gray patch into 20 levels of Gaussian blur, sigma = 0 to 19 pixels.
@@ -279,7 +280,7 @@ test patches were blurred:
 |---|---|---|---|---|
 {rows}
 
-**Limits.** Trained on sharp, textured patches: on flat regions the answer is a guess. `paper` learns the signature
+**Limits.** Trained on sharp, textured patches only{share}: on flat regions the answer is a guess. `paper` learns the signature
 of a cut-off kernel that no lens has; use `lens` for photos. Real defocus is closer to a disk
 than to a Gaussian.
 
