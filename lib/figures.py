@@ -25,21 +25,26 @@ def show(pictures, titles=None, columns=None, vmax=None):
     columns : int, optional
         Pictures in a row, 4 at most; by default all of them, where they fit.
     vmax : float, optional
-        Upper end of the maps' color scale (the lower end is 0). Each map's own maximum by default.
+        Upper end of the maps' common color scale (the lower end is 0). By default each has its own, up to its maximum.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     fig, axes = _grid(len(pictures), pictures[0].shape, columns)
+    shared = None
     for axis, picture, title in zip(axes.flat, pictures, titles or [""] * len(pictures), strict=False):
-        is_map = picture.ndim == 2 and (vmax is not None or picture.min() < 0 or picture.max() > 1)
-        if is_map:
-            drawn = axis.imshow(picture, cmap="magma", vmin=0, vmax=vmax)
+        axis.set_title(title, fontsize=10)
+        if picture.ndim == 3 or (vmax is None and 0 <= picture.min() and picture.max() <= 1):
+            axis.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1)
+            continue
+        drawn = axis.imshow(picture, cmap="magma", vmin=0, vmax=vmax)
+        if vmax is None:
             fig.colorbar(drawn, ax=axis, shrink=0.8)
         else:
-            axis.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1)
-        axis.set_title(title, fontsize=10)
+            shared = drawn
+    if shared:
+        fig.colorbar(shared, ax=axes, shrink=0.8, aspect=20 * len(axes))
     return fig
 
 
