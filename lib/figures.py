@@ -35,7 +35,7 @@ def show(pictures, titles=None, columns=None, vmax=None):
     shared = None
     for axis, picture, title in zip(axes.flat, pictures, titles or [""] * len(pictures), strict=False):
         axis.set_title(title, fontsize=10)
-        if picture.ndim == 3 or (vmax is None and 0 <= picture.min() and picture.max() <= 1):
+        if picture.ndim == 3 or (vmax is None and picture.min() >= 0 and picture.max() <= 1):
             axis.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1)
             continue
         drawn = axis.imshow(picture, cmap="magma", vmin=0, vmax=vmax)
