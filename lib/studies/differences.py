@@ -17,7 +17,7 @@ import numpy as np
 
 from lib import pictures
 
-PROVENANCE = ("seconds", "machine", "commit", "date")
+PROVENANCE = ("seconds", "machine", "commit", "date", "networks")
 """Of a record, beside its result."""
 TIMES = ("second", "minute", "peak_memory")
 """Parts of the names of results that no two runs share."""
@@ -29,7 +29,7 @@ def differences(folder, other):
     Parameters
     ----------
     folder, other : path
-        ``data/results/PROFILE``, or a folder of chapters.
+        ``runs/PROFILE/records``, or a folder of chapters.
 
     Returns
     -------

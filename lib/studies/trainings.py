@@ -1,5 +1,6 @@
 """The trainings of the networks of Table 2, and of those that are shipped."""
 
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -28,6 +29,9 @@ def fetch(job):
     if job.profile != "quick":
         found |= {name: [path.name for path in photos.files(name)] for name in photos.SETS}
     if job.profile == "full":
+        if os.environ.get(photos.STAND_IN) and job.scale == 1:
+            msg = f"{photos.STAND_IN} is set: photos may take DIV2K's place in a scaled run only, SCALE=0.001."
+            raise ValueError(msg)
         found["div2k"] = [name for split in ("train", "validation") for name, _ in photos.div2k(split)]
     return found
 
