@@ -264,3 +264,13 @@ def test_the_overview_has_a_sign_for_every_claim(board):
     assert sum(signs.values()) == len(CLAIMS)
     words = Counter(scoreboard.headline(row).word for row in board)
     assert {sign: words[word] for word, (sign, _) in scoreboard.VERDICTS.items() if words[word]} == dict(signs)
+
+
+def test_a_verdict_that_rests_on_a_stale_record_says_so(results, monkeypatch):
+    result, data = training(0.9580)
+    results("train_mobilenet_v2-paper", result, "local", **data)
+    told = str(scoreboard.judge(BY_ID["accuracy"], "local"))
+    assert told == "**same** (0.9580), stale"
+    monkeypatch.setattr(scoreboard.run, "is_stale", lambda record: False)
+    assert str(scoreboard.judge(BY_ID["accuracy"], "local")) == "**same** (0.9580)"
+    assert not scoreboard.judge(BY_ID["levels"], "local").stale  # of the code

@@ -340,7 +340,8 @@ READERS = {
 }
 """By claim: a function of the profile that returns a number, several, or whether a statement holds, case by case.
 
-None instead of a profile is the largest that is recorded. It raises `FileNotFoundError` where the profile has no record of it.
+None instead of a profile is the largest that is recorded. It raises `FileNotFoundError` where the profile has no
+record of it.
 """
 for _network in NETWORKS:
     READERS[f"table-2-{_network}-accuracy"] = functools.partial(_scores, _network, "accuracy")

@@ -35,8 +35,13 @@ def of_function(function, options, files=()):
     str
         16 hexadecimal digits.
     """
-    texts = reached([(function.__module__, function.__name__)])
+    texts = _reached_by(function.__module__, function.__name__)
     return _digest(texts, json.dumps(options, sort_keys=True, default=str), files)
+
+
+@functools.cache
+def _reached_by(module, name):
+    return reached([(module, name)])
 
 
 def of_cells(source, files=()):

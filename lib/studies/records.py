@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -164,6 +165,17 @@ def path(name, profile=None):
 
 
 LARGEST_FIRST = ("full", "local", "quick")
+_LISTS = []
+
+
+@contextmanager
+def noted():
+    """A list that gets the records that are read in the block."""
+    _LISTS.append([])
+    try:
+        yield _LISTS[-1]
+    finally:
+        _LISTS.pop()
 
 
 def read(name, profile=None):
@@ -189,7 +201,10 @@ def read(name, profile=None):
         wanted = profile or os.environ.get(paths.PROFILE) or "PROFILE"
         msg = f"No record of {name} at {found}: make it with `defocus study {name} --profile {wanted}`."
         raise FileNotFoundError(msg)
-    return load(found)
+    record = load(found)
+    for used in _LISTS:
+        used.append(record)
+    return record
 
 
 def load(path):

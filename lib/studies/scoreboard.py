@@ -6,12 +6,13 @@ values are. A verdict is computed from the two, unless the claims file has one t
 
 import csv
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import matplotlib.pyplot as plt
 
 from lib import figures, paths
+from lib.studies import records, run
 from lib.studies.claims import READERS
 from lib.studies.profiles import PROFILES
 
@@ -36,13 +37,16 @@ class Verdict:
         Of `VERDICTS`.
     found : str
         The value, as a table shows it; "by eye" where someone has looked.
+    stale : bool
+        Whether a record that it rests on is.
     """
 
     word: str
     found: str = ""
+    stale: bool = field(default=False, compare=False)
 
     def __str__(self):
-        return f"**{self.word}**" + (f" ({self.found})" if self.found else "")
+        return f"**{self.word}**" + (f" ({self.found})" if self.found else "") + ", stale" * self.stale
 
 
 def claims():
@@ -78,12 +82,15 @@ def judge(claim, profile):
             return Verdict(claim["judged"])
         return Verdict(claim["judged"], "by eye") if claim["seen"] == profile else Verdict(NOT_RUN)
     try:
-        found = READERS[claim["id"]](profile)
+        with records.noted() as used:
+            found = READERS[claim["id"]](profile)
     except (FileNotFoundError, LookupError):  # no record, or of a profile that has not measured this
         return Verdict(NOT_RUN)
     if claim["kind"] == "statement":
-        return compare_cases(found, claim["tolerance"])
-    return compare_numbers(found, claim["value"], claim["tolerance"])
+        verdict = compare_cases(found, claim["tolerance"])
+    else:
+        verdict = compare_numbers(found, claim["value"], claim["tolerance"])
+    return replace(verdict, stale=any(map(run.is_stale, used)))
 
 
 def compare_cases(cases, tolerance):
