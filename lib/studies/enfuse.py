@@ -88,7 +88,7 @@ def commands(frames, output, methods):
     return ours | theirs
 
 
-@study("fusion_benchmark", minutes=(1.5, 4, 4), data="", needs=NEEDS[:1])
+@study("fusion_benchmark", minutes=(1.5, 4, 4), data="", needs=(*NEEDS[:1], "train_one_pass"))
 def benchmark(job):
     """Time, memory and quality of our fusion as a command, beside enfuse.
 

@@ -159,7 +159,7 @@ def path(name, profile=None):
     """
     inside = paths.run()
     if inside:
-        return inside / "records" / f"{name}.json" if profile in (None, inside.name) else inside / "other profile"
+        return inside.parent / (profile or inside.name) / "records" / f"{name}.json"
     found = [paths.RESULTS / each / f"{name}.json" for each in ([profile] if profile else LARGEST_FIRST)]
     return next((each for each in found if each.exists()), found[0])
 
@@ -196,10 +196,13 @@ def read(name, profile=None):
     FileNotFoundError
         There is none; the message names the command that makes it.
     """
-    found = path(name, profile)
+    found, inside = path(name, profile), os.environ.get(paths.PROFILE)
+    if inside and profile not in (None, inside):
+        msg = f"Expected a record of the profile {inside}, since this is its run, got {profile} for {name}."
+        raise FileNotFoundError(msg)
     if not found.exists():
-        wanted = profile or os.environ.get(paths.PROFILE) or "PROFILE"
-        msg = f"No record of {name} at {found}: make it with `defocus study {name} --profile {wanted}`."
+        command = f"defocus study {name} --profile {profile or inside or 'PROFILE'}"
+        msg = f"No record of {name} at {found}: make it with `{command}`."
         raise FileNotFoundError(msg)
     record = load(found)
     for used in _LISTS:
@@ -295,8 +298,8 @@ test patches were blurred:
 |---|---|---|---|---|
 {rows}
 
-**Limits.** Trained on sharp, textured patches only{share}: on flat regions the answer is a guess. `paper` learns the signature
-of a cut-off kernel that no lens has; use `lens` for photos. Real defocus is closer to a disk
+**Limits.** Trained on sharp, textured patches only{share}: on flat regions the answer is a guess. `paper` learns the
+signature of a cut-off kernel that no lens has; use `lens` for photos. Real defocus is closer to a disk
 than to a Gaussian.
 
 **Photos held out for test** ({len(data["photos_of"]["test"])}): {held_out}

@@ -104,9 +104,8 @@ def table_2(job, network):
 
 def _train(job, network, reading, recipe):
     """The trained network, and its result."""
-    stride = recipes.OVERLAP.get(network, patches.SIZE)
-    chosen = patches.READINGS[reading]
-    data = job.shared(profiles.build, profile=job.profile, reading=chosen, seed=job.seed, train_stride=stride)
+    overlap = {"train_stride": recipes.OVERLAP[network]} if network in recipes.OVERLAP else {}
+    data, _ = data_set(job, patches.READINGS[reading], **overlap)
     job.data = profiles.describe(data)
     recipe = _scaled(recipe, job, job.data["samples"]["train"])
     tests = {str(each): data_set(job, each)[0] for each in patches.ALL_READINGS}
