@@ -179,7 +179,7 @@ def gaussian_kernel(sigma, truncate=TRUNCATE):
     return kernel / kernel.sum()
 
 
-def disk_kernel(diameter, rows=32):
+def disk_kernel(diameter):
     """Uniform disk: the spot of a lens without aberrations, normalised to sum 1.
 
     Each pixel holds the share of the disk that falls on it, so that the kernel grows smoothly with `diameter`.
@@ -188,8 +188,6 @@ def disk_kernel(diameter, rows=32):
     ----------
     diameter : float
         Pixels.
-    rows : int
-        Lines that sample a pixel; along a line the disk's share is exact.
 
     Returns
     -------
@@ -200,6 +198,7 @@ def disk_kernel(diameter, rows=32):
     if diameter <= 1:
         return np.ones((1, 1))
     size = 2 * int(np.ceil(diameter / 2 - 0.5)) + 1
+    rows = 32  # lines that sample a pixel; along a line the disk's share is exact
     y = (np.arange(size * rows) + 0.5) / rows - size / 2
     half_chord = np.sqrt(np.clip(diameter**2 / 4 - y**2, 0, None))[:, None]
     left = np.arange(size) - size / 2

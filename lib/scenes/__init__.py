@@ -194,7 +194,7 @@ def nearness(inverse_depth):
     return (inverse_depth - inverse_depth.min()) / np.ptp(inverse_depth)
 
 
-def stack(image, depth, count=2, spread=5.0, kernel="gaussian", noise=0.0, seed=0):
+def stack(image, depth, count=2, spread=5.0, noise=0.0):
     """Photograph a scene with the focus at `count` distances from near to far.
 
     The focus goes through the depths in even steps of blur, from near the nearest to near the
@@ -211,7 +211,7 @@ def stack(image, depth, count=2, spread=5.0, kernel="gaussian", noise=0.0, seed=
         Of frames.
     spread : float
         Sigma, in pixels, of the farthest focus at the depth of the nearest.
-    kernel, noise, seed
+    noise
         As in `optics.render`.
 
     Returns
@@ -232,7 +232,7 @@ def stack(image, depth, count=2, spread=5.0, kernel="gaussian", noise=0.0, seed=
     frames, sigmas = [], []
     for number, focus in enumerate(np.linspace(nearest, farthest, count)):
         sigma = spread * (focus - 1 / np.float64(depth)) / (nearest - farthest)
-        frame = optics.render(image, sigma, kernel, noise, seed + number)
+        frame = optics.render(image, sigma, noise=noise, seed=number)
         frames.append(images.to_uint8(frame) / np.float32(255))
         sigmas.append(np.float32(np.abs(sigma)))
     return frames, sigmas
