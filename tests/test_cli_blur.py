@@ -31,8 +31,8 @@ run = functools.partial(command_line.run, "blur")
 @pytest.mark.parametrize(
     ("words", "variant", "options"),
     [
-        ((), "paper", {}),
-        (("--strength", 0.5, "--c0", 2, "--c1", 5), "paper", {"strength": 0.5, "c0": 2, "c1": 5}),
+        ((), "lens", {}),
+        (("--variant", "paper", "--strength", 0.5, "--c0", 2, "--c1", 5), "paper", {"strength": 0.5, "c0": 2, "c1": 5}),
         (("--variant", "released"), "released", {}),
         (("--variant", "lens"), "lens", {}),
         (("--variant", "lens", "--f-number", 4, "--photo-f-number", 11), "lens", {"f_number": 4, "photo_f_number": 11}),
@@ -53,6 +53,21 @@ def test_estimates_the_map_where_none_is_given(photo, tmp_path):
         == 0
     )
     assert pictures.read(tmp_path / "out.png").pixels.shape == (HEIGHT, WIDTH, 3)
+
+
+def test_the_default_leaves_no_color_of_the_subject_on_the_ground(tmp_path):
+    y, x = np.mgrid[:160, :160]
+    disc = np.hypot(x - 80, y - 80) < 45
+    noise = np.random.default_rng(0).normal(0.5, 0.02, (160, 160, 1)).repeat(3, 2)
+    pictures.write(tmp_path / "disc.png", np.where(disc[..., None], [0.9, 0.05, 0.05], noise).astype(np.float32))
+    np.save(tmp_path / "map.npy", np.where(disc, 0.0, 4.0).astype(np.float32))
+    red = {}
+    for variant in ((), ("--variant", "paper")):
+        assert run(tmp_path / "disc.png", "-o", tmp_path / "out.png", "--map", tmp_path / "map.npy", *variant) == 0
+        out = 255 * pictures.read(tmp_path / "out.png").pixels[~disc]
+        red[variant] = (out[:, 0] - out[:, 1]).max()
+    assert red[()] < 1
+    assert red["--variant", "paper"] > 10
 
 
 @pytest.mark.parametrize("ending", [".png", ".tif"])
@@ -124,14 +139,17 @@ def test_a_folder_blurs_what_it_can_and_names_the_rest(crop, sigma, tmp_path, ca
     ("words", "part"),
     [
         (("--variant", "bokeh"), "'bokeh' is not one of 'paper', 'released', 'lens'"),
-        (("--f-number", 2), "--f-number means nothing to --variant paper, which takes --c0, --c1, --strength"),
+        (
+            ("--variant", "paper", "--f-number", 2),
+            "--f-number means nothing to --variant paper, which takes",
+        ),
         (("--variant", "lens", "--strength", 1), "--strength means nothing to --variant lens"),
         (("--variant", "lens", "--f-number", 0), "0.0 is not in the range x>0"),
         (("--variant", "lens", "--focus", "80,3"), "The focus 80,3 is outside"),
         (("--variant", "lens", "--focus", "nan,3"), "is outside"),
         (("--variant", "lens", "--focus", "middle"), "'middle' is no point: expected X,Y, e.g. 640,480"),
         (("--strength", 2), "2.0 is not in the range 0<=x<=1"),
-        (("--c0", 8), "Expected c0 < c1 < 10, got c0 = 8.0 and c1 = 7.0"),
+        (("--variant", "paper", "--c0", 8), "Expected c0 < c1 < 10, got c0 = 8.0 and c1 = 7.0"),
         (("--variant", "released", "--c1", 10), "Expected c0 < c1 < 10"),
         (("--map", "gone.npy"), "Cannot read the map gone.npy"),
     ],

@@ -38,9 +38,9 @@ positive = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--variant",
     type=click.Choice(list(OPTIONS)),
-    default="paper",
+    default="lens",
     show_default=True,
-    help="The paper's text, its authors' code, or a wider lens.",
+    help="A wider lens, the paper's text, or its authors' code.",
 )
 @click.option("--strength", type=click.FloatRange(0, 1), help="paper, released: from the photo to the full effect.")
 @click.option("--c0", type=float, help="Blur up to which a pixel is in focus. [default: 1; released: 0.5]")
@@ -52,8 +52,8 @@ positive = click.FloatRange(min=0, min_open=True)
 def blur_command(photos, output, writing, variant, defocus, **options):
     """Give each PHOTO, or all photos in a folder, a shallow depth of field.
 
-    The default is the paper's algorithm, which this book is about. It lets the color of sharp things bleed into the
-    blurred ground beside them; --variant lens does not.
+    The default renders the photo as a wider lens would have taken it. The paper's algorithm, --variant paper, is not
+    the default because it smooths the photo as a whole: the color of sharp things bleeds into the ground beside them.
     """
     options = {name: value for name, value in options.items() if value is not None}
     _check(variant, options)

@@ -4,12 +4,12 @@ A method joins by one file, with a function and its name in a constant ``METHODS
 by name. Those whose function takes ``blur_maps`` use the frames' blur maps.
 """
 
-from lib.fusion import gfdf, gff, ifgd, ours, paper
+from lib.fusion import gfdf, gff, ifgd, ours, paper, pyramid
 from lib.methods import Methods
 
-__all__ = ["METHODS", "fuse", "gfdf", "gff", "ifgd", "ours", "paper"]
+__all__ = ["METHODS", "fuse", "gfdf", "gff", "ifgd", "ours", "paper", "pyramid"]
 
-METHODS = Methods(__name__, first=("defocus", "paper", "gff", "gff-table3", "gfdf", "ifgd"))
+METHODS = Methods(__name__, first=("defocus", "paper", "gff", "gff-table3", "gfdf", "ifgd", "pyramid"))
 """By name: the ``METHODS`` of each file of this package."""
 
 

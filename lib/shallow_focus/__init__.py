@@ -10,7 +10,7 @@ VARIANTS = {"paper": shallow_paper, "released": shallow_released, "lens": shallo
 __all__ = ["VARIANTS", "render", "shallow_lens", "shallow_paper", "shallow_released", "weight_map"]
 
 
-def render(image, blur_map, variant="paper", **options):
+def render(image, blur_map, variant="lens", **options):
     """Give a photo a shallow depth of field.
 
     Parameters
