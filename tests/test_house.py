@@ -109,5 +109,5 @@ def test_what_is_mentioned_exists(path, known):
     rooms = {name.split(".")[0] for name in known if "." in name}
     mentioned = re.findall(r"\b(lib\.[a-z]\w*(?:\.\w+)*)", re.sub(r"\w+\.lib\.", "other.", text))
     mentioned += [name for name in re.findall(r"(?<!`)`([a-z]\w*\.\w+)\b[^`]*`", text) if name.split(".")[0] in rooms]
-    files = (".py", ".npy", ".png", ".md", ".keras")
+    files = (".py", ".npy", ".npz", ".png", ".md", ".keras", ".onnx")
     assert not [name for name in mentioned if name not in known and not name.endswith(files)]

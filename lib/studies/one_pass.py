@@ -1,25 +1,26 @@
 """The one-pass network: its training, what each part of it is good for, and how good it is on what it has not seen."""
 
 import contextlib
-import resource
+import itertools
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from unittest import mock
 
 import cv2
+import matplotlib.pyplot as plt
 import numpy as np
 
-from lib import images, one_pass, optics, patches, photos, pictures, scenes
+from lib import figures, images, one_pass, optics, patches, photos, pictures, scenes
 from lib.metrics.map_errors import map_errors, mask_scores
-from lib.one_pass import degrade
-from lib.studies import comparisons
+from lib.one_pass import degrade, filling
+from lib.studies import comparisons, records
 from lib.studies.camera import measured
 from lib.studies.run import study
 
 # What needs TensorFlow is imported where it is used.
 
-STEPS = {"quick": 40, "local": 8_000, "full": 60_000}
+STEPS = {"quick": 40, "local": 7_000, "full": 60_000}
 """Of the training."""
 QUICK = {"batch": 1, "scenes": 8, "growth": 0.0, "rise": 10}
 """Of the recipe, at the quick profile."""
@@ -107,7 +108,7 @@ MORE = 0.05
 """What an interval is wider when pixels in it are counted: half the last digit of a sigma, pixels."""
 WIDTHS = np.array([0, 0.25, 0.5, 1, 2, 4, 8, 20])
 """Of the interval, where its calibration is looked at, pixels."""
-LARGEST_SIDE = 512
+LARGEST_SIDE = 256
 """Of the photos that are blurred evenly, pixels: their center."""
 
 
@@ -143,7 +144,7 @@ def judge(job):
 def _with_interval(image, truth, known):
     """Errors of the filled and the plain map, and how honest the interval is, where the truth is known."""
     plain, low, high = one_pass.estimate(image, interval=True, filled=False)
-    filled = one_pass.estimate(image)
+    filled = filling.fill(plain, low, high, image if image.ndim == 3 else np.dstack([image] * 3))
     held = ((low - MORE <= truth) & (truth <= high + MORE))[known]
     width = np.digitize((high - low)[known], WIDTHS[1:-1])
     wrong = np.abs(plain - truth)[known]
@@ -216,17 +217,15 @@ def half_size(real):
 
 
 def speed(largest):
-    """Seconds by megapixels: of the network and of all with filling; the best of three."""
+    """Seconds by megapixels: of the network alone and with the filling; the better of two."""
     rows = []
-    for size in (size for size in (1, 12) if size <= largest):
-        photo = scenes.photo(size)
-        for engine in one_pass.installed()[:2]:
-            for filled in (False, True):
-                tries = [_seconds(photo, engine, filled) for _ in range(3)]
-                wall, processor = np.min(tries, axis=0)
-                rows.append({"megapixels": size, "engine": engine, "filled": filled, "seconds": wall,
-                             "processor_seconds": processor})  # fmt: skip
-    return {"rows": rows, "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    for size, engines in ((1, one_pass.installed()[:2]), (12, one_pass.installed()[:1])):
+        photo = scenes.photo(size) if size <= largest else None
+        for engine, filled in itertools.product(engines if photo is not None else (), (False, True)):
+            seconds, processor = np.min([_seconds(photo, engine, filled) for _ in range(2)], axis=0)
+            row = {"megapixels": size, "engine": engine, "filled": filled}
+            rows.append(row | {"seconds": float(seconds), "processor_seconds": float(processor)})
+    return {"rows": rows, "mebibytes": records.peak_memory()}
 
 
 def _seconds(photo, engine, filled):
@@ -249,6 +248,85 @@ def _detail(photo):
 def _blurred(photo, sigma):
     line = optics.gaussian_kernel(sigma).sum(axis=0)
     return cv2.sepFilter2D(photo, -1, line, line, borderType=cv2.BORDER_REFLECT)
+
+
+# What the chapter shows of it
+
+
+def mean(rows, *keys):
+    """The mean of a number of the rows, by its keys, where it is there."""
+    values = [row[keys[0]] if len(keys) == 1 else row[keys[0]][keys[1]] for row in rows]
+    return float(np.mean([value for value in values if value is not None]))
+
+
+def table(scene_rows, camera_rows, note):
+    """Errors on the rendered scenes, by setting and all, and on the camera's photos."""
+    columns = {"what": "", "photos": "d", "error": ".2f", "textured": ".2f", "bias": "+.2f", "rank": ".2f"}
+    settings = [row["scene"].rpartition("-")[2] for row in scene_rows]
+    shown = [
+        (f"scenes, {setting}", [row for row, own in zip(scene_rows, settings, strict=True) if own == str(number)])
+        for number, setting in enumerate(scenes.SETTINGS)
+    ]
+    lines = []
+    for label, rows in (*shown, ("scenes, all", scene_rows), ("camera", camera_rows)):
+        if rows:
+            textured = mean(rows, "textured", "mae") if "textured" in rows[0] else None
+            errors = [mean(rows, "filled", key) for key in ("bias", "spearman")]
+            lines.append((label, len(rows), mean(rows, "filled", "mae"), textured, *errors, 100 * mean(rows, "held")))
+    return figures.table(columns | {"% inside": ".0f"}, lines, note)
+
+
+def ablation_table():
+    """The rows of `ablation`, where it was run."""
+    columns = {"change": "", "error": ".3f", "bias": "+.2f", "noise 5": ".3f"}
+    try:
+        record = records.read("one_pass_ablation")
+    except FileNotFoundError:
+        return figures.table(columns, [], "Not run yet: `defocus study one_pass_ablation`.")
+    rows = [(row["label"], row["dev"], row["dev_bias"], row["dev_2"]) for row in record["result"]["rows"]]
+    return figures.table(columns, rows, f"{records.provenance(record)}.")
+
+
+def draw_network():
+    """The network: the encoder's levels, the decoder's, and what leads from one to the other."""
+    from lib.one_pass import network
+
+    _, axis = plt.subplots(figsize=(9, 3))
+    arrow = {"arrowprops": {"arrowstyle": "->", "color": "0.4"}}
+    for row, channels in ((1, network.ENCODER), (0, network.DECODER)):
+        for level, count in enumerate(channels):
+            axis.bar(level, 0.5, 0.9 / 1.45**level, row, color=f"C{1 - row}", alpha=0.8)
+            axis.text(level, row + 0.25, count, ha="center", va="center", color="white")
+    for level in range(len(network.DECODER)):
+        axis.text(level, 1.6, f"1/{2 ** (level + 1)}", ha="center")
+        axis.annotate("", (level, 0.55), (level, 0.97), **arrow)
+        axis.annotate("", (level + 0.65, 1.25), (level + 0.45, 1.25), **arrow)
+        axis.annotate("", (level + 0.4, 0.25), (level + 0.65, 0.25), **arrow)
+    last = len(network.ENCODER) - 1
+    axis.text(last, 1.6, f"1/{2 ** (last + 1)}", ha="center")
+    axis.annotate("", (last - 0.35, 0.25), (last, 0.95), **arrow)
+    axis.text(-0.6, 1.25, "photo", ha="right", va="center")
+    axis.text(-0.6, 0.25, r"$\sigma$, low, high", ha="right", va="center")
+    axis.set(xlim=(-1.6, last + 0.5), ylim=(-0.1, 1.9))
+    axis.axis("off")
+
+
+def draw_calibration(rows):
+    """By the width of the interval: the share of pixels inside, and the mean error of the map; `rows` by label."""
+    _, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+    for label, own in rows.items():
+        count, held, wrong = np.sum([row["widths"] for row in own], axis=0).T
+        some = np.flatnonzero(count)
+        axes[0].plot(some, held[some] / count[some], "o-", label=label)
+        axes[1].plot(some, wrong[some] / count[some], "o-", label=label)
+    axes[0].axhline(0.8, color="0.7")
+    axes[0].set(ylabel="share inside", ylim=(0, 1.02))
+    axes[1].set(ylabel="mean error (pixels)", ylim=(0, None))
+    for axis in axes:
+        bins = [f"{low:g}-{high:g}" for low, high in itertools.pairwise(WIDTHS)]
+        axis.set_xticks(range(len(bins)), bins, fontsize=9)
+        axis.set_xlabel("width of the interval (pixels)")
+    axes[0].legend(fontsize=9)
 
 
 # What makes it good
