@@ -51,14 +51,14 @@ def whole(path):
     'all of it'
     """
     path = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
-    file = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
+    file = path.with_name(f"{_PARTIAL}{os.getpid()}-{_short(path)}")
     with folder_of(path):
         _remove_leftovers(path)
         try:
             yield file
             os.replace(file, path)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in _FULL or error.filename == str(file):  # named by what the caller knows
                 raise OSError(error.errno, error.strerror, str(path.parent)) from error
             raise
         finally:
@@ -102,9 +102,14 @@ def save_array(file, array):
 _PARTIAL = f".partial-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
 
 
+def _short(path):
+    """A name for `path` that stays short, with the same suffix."""
+    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16] + path.suffix
+
+
 def _remove_leftovers(path):
     """Remove the unfinished files for `path` whose process is no more."""
-    pattern = re.compile(re.escape(_PARTIAL) + r"(\d+)-" + re.escape(path.name))
+    pattern = re.compile(re.escape(_PARTIAL) + r"(\d+)-" + re.escape(_short(path)))
     for file in path.parent.glob(".partial-*"):
         process = pattern.fullmatch(file.name)
         if process and not psutil.pid_exists(int(process[1])):

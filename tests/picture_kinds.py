@@ -218,6 +218,10 @@ def tiffs():
         yield kind(f"tif thumbnail first, photo in the {where}", buffer.getvalue(), samples)
     values = (noise(16, 1) >> 4).astype(np.uint16)
     yield kind("tif 12 bit gray", tiff_12_bit(values), np.rint(values * (65535 / 4095)).astype(np.uint16))
+    for bits in (8, 16):
+        samples = noise(bits, 1)
+        tags = {256: WIDTH, 257: HEIGHT, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1}
+        yield kind(f"tif {bits} bit, the strip's length left out", tiff_of(tags, samples.tobytes()), samples)
 
 
 def tiff_12_bit(values):
@@ -225,10 +229,15 @@ def tiff_12_bit(values):
     first, second = values[:, ::2].astype(np.uint32), values[:, 1::2].astype(np.uint32)
     packed = np.dstack([first >> 4, (first & 15) << 4 | second >> 8, second & 255]).astype(np.uint8).tobytes()
     tags = {256: WIDTH, 257: HEIGHT, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: HEIGHT, 279: len(packed)}
+    return tiff_of(tags, packed)
+
+
+def tiff_of(tags, samples):
+    """A TIFF of whole numbers by tag, samples before its directory."""
     folder = struct.pack("<H", len(tags)) + b"".join(
         struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()
     )
-    return b"II*\0" + struct.pack("<I", 8 + len(packed)) + packed + folder + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(samples)) + samples + folder + bytes(4)
 
 
 # The others

@@ -289,3 +289,25 @@ def test_the_promises_of_the_readme_are_tests():
     tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
     assert len(promises) > 15
     assert not [promise for promise in promises if f"def test_{promise}(" not in tests]
+
+
+def test_a_map_replaces_no_edited_photo_nor_the_other_way_round(shots, tmp_path, capsys):
+    assert run("enhance", shots / "two.png", "-o", f"{tmp_path}/out/", *UM) == 0
+    before = contents(tmp_path / "out")
+    assert run("map", shots / "two.png", "-o", tmp_path / "out") == 2
+    one_line(capsys, "two.png is there and is no map")
+    assert contents(tmp_path / "out") == before
+    assert run("map", shots / "two.png", "-o", f"{tmp_path}/maps/") == 0
+    assert run("enhance", shots / "two.png", "-o", tmp_path / "maps", *UM) == 2
+    one_line(capsys, "two.png is there and is no picture")
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 245, "é" * 100, "new\nline", " space ", "p%s{}[x]*", "a.b.c", "-dash", ".hidden"]
+)
+def test_photos_have_any_name(shots, tmp_path, name):
+    photo = (shots / "two.png").rename(shots / f"{name}.png")
+    assert run("map", photo, "-o", tmp_path / "out" / name) == 0
+    assert run("enhance", photo, "-o", f"{tmp_path}/new/", *UM) == 0
+    assert names(tmp_path / "out") == [f"{name}.npy", f"{name}.png"]
+    assert names(tmp_path / "new") == [f"{name}.png"]

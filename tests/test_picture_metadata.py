@@ -320,3 +320,31 @@ def test_png_chunks_keep_their_sums(tmp_path):
     pictures.write(tmp_path / "a.png", noise(16, 4)[..., :3] / np.float32(65535), bits=16, description="σ")
     with Image.open(tmp_path / "a.png") as other:
         other.verify()
+
+
+def cmyk_profile():
+    """A profile of print colors in which all inks are the wrong way round: full ink is white (ICC.1:2010, lut8Type)."""
+    table = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + struct.pack(">9i", *(65536 * (n % 4 == 0) for n in range(9)))
+    table += bytes(range(256)) * 4
+    for inks in range(16):  # the gray of so many inks, in Lab
+        table += bytes([round(255 * inks.bit_count() / 4), 128, 128])
+    table += bytes(range(256)) * 3
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
+    text = b"desc\0\0\0\0\0\0\0\5test\0" + bytes(78)
+    tags, body = [], b""
+    for name, data in ((b"A2B0", table), (b"wtpt", white), (b"desc", text)):
+        tags.append(struct.pack(">4sII", name, 128 + 4 + 36 + len(body), len(data)))
+        body += data + bytes(-len(data) % 4)
+    head = struct.pack(">I4sI4s4s4s12x4s", 0, b"test", 0x02400000, b"prtr", b"CMYK", b"Lab ", b"acsp").ljust(68, b"\0")
+    head = (head + struct.pack(">3i", 63190, 65536, 54061)).ljust(128, b"\0")
+    profile = head + struct.pack(">I", 3) + b"".join(tags) + body
+    return struct.pack(">I", len(profile)) + profile[4:]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_cmyk_becomes_srgb_by_its_own_profile(tmp_path, suffix):
+    white = Image.new("CMYK", (16, 16), (255, 255, 255, 255))
+    data = pillow(white, SUFFIXES[suffix], icc_profile=cmyk_profile())
+    picture = read(tmp_path, f"p{suffix}", data)
+    assert picture.pixels.min() > 0.97  # black, if the profile were not looked at
+    assert picture.icc_profile is None

@@ -5,6 +5,7 @@ import csv
 import functools
 import hashlib
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -39,6 +40,7 @@ def compare_command(photos, output, writing, methods, truth):
     (table.csv, table.md). Maps of the same photo, by its content, and of the same code are kept, so that a killed run
     goes on; those of another photo of that name are replaced.
     """
+    writing = replace(writing, results=True)
     if output.exists() and not output.is_dir():
         msg = f"{output} is a file: the comparison needs a folder."
         raise UserError(msg)

@@ -30,7 +30,9 @@ CURVE = ("alpha1", "beta1", "alpha2", "beta2")
     type=click.Choice(["luminance", "channels", "green"]),
     help="What is sharpened; green: cas only. [default: luminance]",
 )
-@click.option("--sigma", type=float, help="adaptive, um: scale of what is amplified, pixels. [default: 3]")
+@click.option(
+    "--sigma", type=click.FloatRange(max=1000), help="adaptive, um: scale of what is amplified, pixels. [default: 3]"
+)
 @click.option("--alpha1", type=float, help="adaptive: speed of the gain's rise. [default: 30]")
 @click.option("--beta1", type=float, help="adaptive: where it rises, sigma / 19. [default: 0.15]")
 @click.option("--alpha2", type=float, help="adaptive: speed of the gain's fall. [default: 92]")

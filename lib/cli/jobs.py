@@ -33,10 +33,13 @@ class Writing:
         Replace files that this program did not write.
     quiet : bool
         Say nothing of what was written; what was skipped or left out is said all the same.
+    results : bool
+        Whether maps and contact sheets are written, which replace no edited photo, nor the other way round.
     """
 
     force: bool = False
     quiet: bool = False
+    results: bool = False
 
     def claim(self, target):
         """Refuse to replace what this program did not write, or what was changed since, and what is no file.
@@ -52,9 +55,10 @@ class Writing:
         if target.is_dir() or (target.exists() and not target.is_file()):
             msg = f"Cannot write {target}: there is something that is no file; name another with --output."
             raise UserError(msg)
-        if self.force or not target.exists() or _is_own(target):
+        if self.force or not target.exists() or (_is_own(target) and _is_result(target) in (self.results, None)):
             return
-        msg = f"{target} is there and is not, or no longer, as this program wrote it: name another output, or --force."
+        kind = "map" if self.results else "picture"
+        msg = f"{target} is there and is no {kind} as this program wrote it: name another output, or --force."
         raise UserError(msg)
 
     def save(self, photo, target, picture):
@@ -179,7 +183,9 @@ def sorted_out(photos):
 
 
 def _is_result(path):
-    """Whether a file, which may be missing, is a picture of a map or a contact sheet."""
+    """Whether a file, which may be missing, is a picture of a map or a contact sheet; None for an array."""
+    if path.suffix.lower() == ".npy":
+        return None
     with contextlib.suppress(OSError):
         return pictures.is_result(path)
     return False

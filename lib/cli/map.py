@@ -1,5 +1,7 @@
 """``defocus map``."""
 
+from dataclasses import replace
+
 import click
 
 from lib import blur_map, pictures
@@ -37,6 +39,7 @@ def map_command(photos, output, writing, estimate, interval, labels, variant, no
     description says the scale.
     """
 
+    writing = replace(writing, results=True)
     if no_refine:
         refuse_given({"variant"}, "with --no-refine")
 

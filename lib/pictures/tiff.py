@@ -193,6 +193,8 @@ def _stored(data, page):
         raise ValueError(msg)
     down, across, planes = -(-height // rows), -(-width // columns), channels if planar else 1
     places = page.integers(TILE_OFFSETS if tiled else OFFSETS), page.integers(TILE_COUNTS if tiled else COUNTS)
+    if not places[1] and page.integer(COMPRESSION, 1) == 1:  # old programs leave them out
+        places = places[0], (len(data),) * len(places[0])
     if {len(each) for each in places} != {down * across * planes}:
         msg = f"it has {len(places[0])} of {down * across * planes} strips or tiles"
         raise ValueError(msg)
