@@ -246,11 +246,8 @@ def read_sigma(path, shape, scale=None):
     values = values * np.float32(1 if scale is None else scale)
     low, high = float(values.min()), float(values.max())
     if low < -_OVERSHOOT or (scale is None and high > _LARGEST):
-        msg = (
-            f"The map {path} goes from {low:g} to {high:g}: expected sigma in pixels, 0 to {_LARGEST}. "
-            "Say the sigma of its value 1 with --map-scale."
-        )
-        raise pictures.ImageError(msg)
+        msg = f"The map {path} goes from {low:g} to {high:g}: expected sigma in pixels, 0 to {_LARGEST}."
+        raise pictures.ImageError(msg if scale else f"{msg} Say the sigma of its value 1 with --map-scale.")
     return values
 
 

@@ -348,3 +348,23 @@ def test_cmyk_becomes_srgb_by_its_own_profile(tmp_path, suffix):
     picture = read(tmp_path, f"p{suffix}", data)
     assert picture.pixels.min() > 0.97  # black, if the profile were not looked at
     assert picture.icc_profile is None
+
+
+def test_iptc_among_photoshops_resources_of_a_tiff_is_kept_and_its_layers_are_named(tmp_path):
+    resources = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC
+    tags = [(34377, 7, len(resources), resources, True), (37724, 7, 9, b"layers...", True)]
+    picture = read(tmp_path, "p.tif", picture_kinds.tiff(noise(16, 3), photometric="rgb", extratags=tags))
+    assert picture.iptc == IPTC
+    assert picture.unread == ("layers",)
+
+
+def test_content_credentials_do_not_vouch_for_an_edit(tmp_path):
+    for name, data in {
+        "p.jpg": jpeg_with((0xEB, b"JP\0\0\0\0\0\1jumb c2pa")),
+        "p.png": png(noise(8, 3), 8, 2, chunks=[(b"caBX", b"jumb c2pa")]),
+    }.items():
+        picture = read(tmp_path, name, data)
+        (left_out,) = picture.left_out
+        assert left_out.startswith("content credentials")
+        pictures.write(tmp_path / f"out-{name}", picture)
+        assert b"c2pa" not in (tmp_path / f"out-{name}").read_bytes()

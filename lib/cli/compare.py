@@ -239,7 +239,8 @@ class Table:
         with storage.whole(self.path) as path, path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([columns, *lines])
         rule = ["---"] * 2 + ["---:"] * (len(columns) - 2)
-        text = "".join("| " + " | ".join(line) + " |\n" for line in [columns, rule, *lines])
+        cells = [columns, rule, *([cell.replace("|", "\\|") for cell in line] for line in lines)]
+        text = "".join("| " + " | ".join(line) + " |\n" for line in cells)
         with storage.whole(self.path.with_suffix(".md")) as path:
             path.write_text(text, encoding="utf-8")
 

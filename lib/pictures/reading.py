@@ -54,6 +54,7 @@ _MARKS = {
 }
 _ROWS, _TOLERANCE = 256, 2.5 / 255
 """Rows that are compared at a time, and how far 8 bits may be from 16."""
+_CREDENTIALS = "content credentials (they are for the photo before the edit)"
 _GAIN_MAP = (b"hdrgm:", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -245,6 +246,8 @@ def _png(data):
             _add_text(found, kind, body)
         elif kind in (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs"):
             found.chunks += ((kind, body),)
+        elif kind == b"caBX":
+            found.left_out += (_CREDENTIALS,)
         elif kind == b"acTL" and (frames := int.from_bytes(body[:4], "big")) > 1:
             found.unread += (_count(frames - 1, "frame"),)
     return found
@@ -286,6 +289,8 @@ def _jpeg(data):
     found.chunks += tuple((b"tEXt", b"Comment\0" + body) for body in comments)
     if containers.joined(segments, 0xE1, b"http://ns.adobe.com/xmp/extension/\0"):
         found.left_out += ("extended XMP",)
+    if any(marker == 0xEB and b"jumb" in body for marker, body in segments):
+        found.left_out += (_CREDENTIALS,)
     further = _further_pictures(containers.joined(segments, 0xE2, b"MPF\0"))
     if any(mark in body for marker, body in segments if marker in (0xE1, 0xE2) for mark in _GAIN_MAP):
         found.unread += ("gain map (HDR)",)
@@ -335,6 +340,8 @@ def _tiff(data, path):
     if samples.dtype == np.uint16 and not deep:  # 12 bit
         samples = np.rint(samples * (65535 / 4095)).astype(np.uint16)
     unread = (_count(further, "page"),) if further else ()
+    if tiff.LAYERS in page.entries:
+        unread += ("layers",)
     if tiff.is_cut(page):
         unread += ("the lower 8 of its 16 bits",)
     return _Stored(samples, block, icc, xmp, iptc, orientation, unread=unread)

@@ -9,13 +9,13 @@ import io
 import numpy as np
 from PIL import Image
 
-from lib.pictures import directories
+from lib.pictures import containers, directories
 from lib.pictures.picture import MAX_PIXELS, ImageError
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, OFFSETS = 256, 257, 258, 259, 262, 273
 ORIENTATION, CHANNELS, ROWS, COUNTS, PLANES = 274, 277, 278, 279, 284
 PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, EXTRA, SAMPLE_FORMAT = 317, 322, 323, 324, 325, 338, 339
-XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
+XMP, IPTC, PHOTOSHOP, ICC, LAYERS = 700, 33723, 34377, 34675, 37724
 SOFTWARE, DESCRIPTION = 11, 270
 """The first is ProcessingSoftware, beside which the camera's Software stays."""
 _SUBFILE, _REDUCED, _MASK = 254, 1, 4
@@ -138,6 +138,8 @@ def metadata(first, page):
     for tag in (ICC, XMP, IPTC):
         entry = page.entries.get(tag) or first.entries.get(tag)
         found[tag] = entry.data if entry and entry.data else None
+    if PHOTOSHOP in first.entries:
+        found[IPTC] = found[IPTC] or containers.iptc(first.entries[PHOTOSHOP].data)
     return block, found[ICC], found[XMP], found[IPTC], turn if turn in range(1, 9) else 1
 
 
