@@ -138,13 +138,18 @@ def load(name):
     if not path.is_file():
         msg = f"Unknown model {str(name)!r}: expected one of {', '.join(shipped())} or the path of a .keras file."
         raise ModelError(msg)
+    return restore(path, lambda stored: build(stored.name, *_sizes(stored)), "a classifier")
+
+
+def restore(path, rebuild, what):
+    """Open a ``.keras`` file, in safe mode, as the float32 network that ``rebuild(stored)`` makes for its weights."""
     try:
         stored = keras.saving.load_model(path, compile=False, safe_mode=True)
-        model = build(stored.name, *_sizes(stored))
+        model = rebuild(stored)
         model.set_weights([np.asarray(weight, np.float32) for weight in stored.get_weights()])
     except ModelError:
         raise
     except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers raise
-        msg = f"The weights in {path} cannot be read ({type(error).__name__}): fetch or train them again."
+        msg = f"{path} cannot be read as {what} ({type(error).__name__}): fetch or train it again."
         raise ModelError(msg) from error
     return model

@@ -11,6 +11,9 @@ from lib.engines.engine import Engine, require
 
 BATCH = 256
 """Windows at a time; larger batches are no faster and take more memory."""
+CACHE = paths.ROOT / "runs" / "onnx"
+OPSET = 17
+INPUT = "patches"
 
 
 def start(path):
@@ -35,11 +38,6 @@ def start(path):
         return np.concatenate([session.run(None, {wanted.name: part})[0] for part in parts])
 
     return Engine(predict, wanted.shape[1])
-
-
-CACHE = paths.ROOT / "runs" / "onnx"
-OPSET = 17
-INPUT = "patches"
 
 
 def export(model, path):

@@ -9,7 +9,7 @@ from keras import layers
 
 from lib import paths, storage
 from lib.classifiers import ModelError
-from lib.classifiers.core import half_precision
+from lib.classifiers.core import half_precision, restore
 
 FOLDER = "dmenet"
 """Of the networks, among those of all methods."""
@@ -220,11 +220,4 @@ def load(name):
     if not path.is_file():
         msg = f"Unknown DMENet {str(name)!r}: expected one of {', '.join(shipped())} or the path of a .keras file."
         raise ModelError(msg)
-    try:
-        stored = keras.saving.load_model(path, compile=False, safe_mode=True)
-        model = build(*settings(stored))
-        model.set_weights([np.asarray(weight, np.float32) for weight in stored.get_weights()])
-    except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers raise
-        msg = f"The file {path} cannot be read as a DMENet ({type(error).__name__}): fetch or train it again."
-        raise ModelError(msg) from error
-    return model
+    return restore(path, lambda stored: build(*settings(stored)), "a DMENet")
