@@ -10,6 +10,10 @@ from lib import engines, images, patches, pictures, storage
 BATCH = 1024
 """Windows classified at a time; bounds the memory, 1 kB to 1 MB of activations each."""
 LABELS = ("hard", "expected")
+_OVERSHOOT = 1
+"""How far below 0 the refinement may take a map, pixels."""
+_LARGEST = 2 * (patches.LEVELS - 1)
+"""Twice the largest sigma that a map of this book has, pixels."""
 
 
 def estimate(image, model, step=8, labels="hard", confidence=False, smooth=False, progress=None, engine="keras"):
@@ -249,12 +253,6 @@ def read_sigma(path, shape, scale=None):
         msg = f"The map {path} goes from {low:g} to {high:g}: expected sigma in pixels, 0 to {_LARGEST}."
         raise pictures.ImageError(msg if scale else f"{msg} Say the sigma of its value 1 with --map-scale.")
     return values
-
-
-_OVERSHOOT = 1
-"""How far below 0 the refinement may take a map, pixels."""
-_LARGEST = 2 * (patches.LEVELS - 1)
-"""Twice the largest sigma that a map of this book has, pixels."""
 
 
 def write_map(target, sigma):

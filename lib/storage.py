@@ -17,6 +17,10 @@ import filelock
 import numpy as np
 import psutil
 
+# With a mark of the machine, since other machines may write to the same disk.
+_PARTIAL = f".partial-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
 def whole(path):
@@ -89,17 +93,10 @@ def folder_of(path):
         raise
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
 def save_array(file, array):
     """Save an array as ``.npy``."""
     with open(file, "w+b") as opened:  # "wb" would let NumPy write by itself, whose errors say less
         np.save(opened, array)
-
-
-# With a mark of the machine, since other machines may write to the same disk.
-_PARTIAL = f".partial-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
 
 
 def _short(path):

@@ -8,6 +8,8 @@ from sklearn.metrics import fbeta_score, roc_auc_score
 
 BETA_SQUARED = 0.3
 """Weight of recall in the F-measure, as usual in work on masks of blur (Zhao et al. 2019): precision counts more."""
+SAMPLES = 4000
+"""Pixels of each scene that the calibration of scores is fitted to."""
 
 
 def map_errors(estimate, truth, mask=None):
@@ -66,10 +68,6 @@ def _counting(estimate, truth, mask):
         msg = "Expected finite values in both maps, got NaN or infinity; leave these pixels out by the mask."
         raise ValueError(msg)
     return estimate, truth
-
-
-SAMPLES = 4000
-"""Pixels of each scene that the calibration of scores is fitted to."""
 
 
 def calibrate(known, values):
