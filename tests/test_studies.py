@@ -261,10 +261,9 @@ def test_an_edit_makes_stale_what_reaches_it_and_nothing_else(tmp_path):
 
 
 def freshen(tree):
-    """Give the records of a copy the hash of the code that is there, so that they are fresh."""
-    codes = hashes(tree)["studies"]
-    for path in (tree / "data" / "results").glob("*/*.json"):
-        record = json.loads(path.read_text())
-        if entry := run.studies().get(path.stem):
-            networks = {training.makes: "-" for training in [*entry.before, entry] if training.makes}
-            path.write_text(json.dumps(record | {"study": path.stem, "code": codes[path.stem], "networks": networks}))
+    """Give a copy a record of each study, of the code that is there."""
+    for name, code in hashes(tree)["studies"].items():
+        entry = run.studies()[name]
+        networks = {training.makes: "-" for training in [*entry.before, entry] if training.makes}
+        record = {"result": {}, "profile": "local", "study": name, "code": code, "networks": networks}
+        (tree / "data" / "results" / "local" / f"{name}.json").write_text(json.dumps(record))

@@ -27,7 +27,7 @@ ENFUSE = ("--exposure-weight=0", "--saturation-weight=0", "--contrast-weight=1",
 COMMANDS = {
     "defocus": ("--method", "defocus"),
     "defocus, no maps": ("--method", "defocus", "--no-map"),
-    "paper, step 8": ("--method", "paper", "--step", "8"),
+    "paper, step 8": ("--method", "paper", "--estimator", "paper", "--step", "8"),
     "gff": ("--method", "gff"),
     "gfdf": ("--method", "gfdf"),
     "ifgd": ("--method", "ifgd"),
