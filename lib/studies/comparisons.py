@@ -315,7 +315,7 @@ def _dig(row, key):
 @study("comparison_scenes", minutes=(1, 30, 20), data="", needs=("train_*",), gpu=True)
 def on_scenes(job):
     """The estimators on rendered scenes, whose true sigma is known."""
-    names = job.some(scenes.names(job.profile), least=2)
+    names = job.some(scenes.names(job.profile), least=12)
     job.data = {"scenes": names, "settings": [str(setting) for setting in scenes.SETTINGS]}
     return {"rows": judge_scenes(methods(), job.profile, job.folder, job.say, names)}
 

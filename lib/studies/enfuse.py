@@ -98,7 +98,8 @@ def benchmark(job):
         "small": time, memory, PSNR and SSIM on a stack of `FRAMES` of the motorcycle. "large": time and
         memory on the same, enlarged to `LARGE`. "long": the same for `LONG` frames of the small size.
     """
-    width, height = LARGE[job.profile]
+    sizes = "quick" if job.small else job.profile
+    width, height = LARGE[sizes]
     job.data = f"motorcycle, {FRAMES} frames rendered by lib.optics; enlarged to {width}x{height}"
     image, depth = scenes.scene("motorcycle")
     stack, _ = scenes.stack(image, depth, FRAMES)
@@ -112,10 +113,10 @@ def benchmark(job):
         for n, frame in enumerate(stack):
             pictures.write(small[n], frame)
             pictures.write(large[n], cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR))
-        for method, command in commands(small, output, job.some(COMMANDS)).items():
+        for method, command in commands(small, output, COMMANDS).items():
             result["small"][method] = run(command) | against_truth(pictures.read(output).pixels, image)
             job.say(f"small {method} {result['small'][method]}")
-        for size, frames in (("large", large), ("long", small * (LONG[job.profile] // FRAMES))):
+        for size, frames in (("large", large), ("long", small * (LONG[sizes] // FRAMES))):
             for method, command in commands(frames, output, FAST).items():
                 result[size][method] = run(command)
                 job.say(f"{size} {method} {result[size][method]}")

@@ -115,6 +115,11 @@ class Job:
     data: object = None
     seconds: float | None = None
 
+    @property
+    def small(self):
+        """Whether parts of pictures are enough: in the quick profile, and in a run that is made smaller."""
+        return self.profile == "quick" or self.scale < 1
+
     def count(self, number, least=1):
         """A number of samples, photos or rounds; fewer in a run that is made smaller."""
         return max(least, round(number * self.scale)) if self.scale < 1 else number
