@@ -2,7 +2,7 @@
 
 On a wall without texture the network's interval is wide, and its median little more than a habit. There the map is a
 linear function of the colors nearby, as in the guided filter, fitted to the pixels around, each weighted by how narrow
-its interval is. Windows are wide at first and become narrower; a narrow one that holds little falls back on the wider.
+its interval is. The constants were chosen on scenes made of the dev photos.
 """
 
 import cv2
@@ -10,26 +10,31 @@ import numpy as np
 
 from lib.guided_filter import box_mean
 
-UNSURE = 0.6
-"""Width of the interval, between the roots of its ends, at which a pixel is half believed."""
-STEEPNESS = 4
-"""How fast belief falls with the width."""
+HALF_WEIGHT = 0.8
+"""Relative width of the interval, see `width`, at which a pixel counts half as much in the fit."""
+HALF_KEPT = 1.0
+"""Relative width at which a pixel takes half of its value from the fit."""
 PIXELS = 40_000
 """Size at which the functions are fitted: they are smooth, and that is enough."""
-RADII = 0.25, 0.08, 0.025
+RADIUS = 0.03
 """Of the windows, in sides of a square of that size."""
-FALLBACK = 0.03
-"""Weight of what the wider windows say."""
 EPSILON = 1e-3
 """Added to the variances of the colors in a window."""
 ROWS = 512
 """Of the photo, filled at a time."""
 
 
-def trust(low, high):
-    """How far each pixel is believed, by its interval: (H, W) float32, 0 to 1."""
-    width = np.sqrt(high) - np.sqrt(low)
-    return np.float32(1) / (1 + (width / np.float32(UNSURE)) ** STEEPNESS)
+def width(sigma, low, high):
+    """How wide the interval is for such a sigma, as a share of its root: (H, W) float32.
+
+    Taken as it is, the width would make every blurred pixel count less than a sharp one.
+    """
+    return (np.sqrt(high) - np.sqrt(low)) / (np.sqrt(sigma) + np.float32(0.5))
+
+
+def kept(sigma, low, high):
+    """The share of its own value that each pixel keeps: (H, W) float32, 0 to 1."""
+    return np.float32(1) / (1 + (width(sigma, low, high) / np.float32(HALF_KEPT)) ** 4)
 
 
 def fill(sigma, low, high, image):
@@ -47,25 +52,20 @@ def fill(sigma, low, high, image):
     (H, W) float32 ndarray
         `sigma` where its interval is narrow. In the range of `sigma`.
     """
-    believed = trust(low, high)
-    slope, offset = functions(sigma, believed, image)
-    return _apply(slope, offset, sigma, believed, image)
+    weight = np.float32(1) / (1 + (width(sigma, low, high) / np.float32(HALF_WEIGHT)) ** 4)
+    slope, offset = functions(sigma, weight, image)
+    return _apply(slope, offset, sigma, kept(sigma, low, high), image)
 
 
-def functions(sigma, believed, image):
+def functions(sigma, trust, image):
     """The linear functions of the colors, (h, w, 3) and (h, w), of a small version of the photo."""
     reduction = max(np.sqrt(sigma.size / PIXELS), 1)
     size = [max(round(side / reduction), 1) for side in sigma.shape[::-1]]
     colors, weight, product = (
-        cv2.resize(values, size, interpolation=cv2.INTER_AREA) for values in (image, believed, believed * sigma)
+        cv2.resize(values, size, interpolation=cv2.INTER_AREA) for values in (image, trust, trust * sigma)
     )
-    values = product / np.maximum(weight, 1e-9)
-    for radius in RADII:
-        slope, offset = _fit(values, weight + 1e-6, colors, max(round(radius * np.sqrt(size[0] * size[1])), 1))
-        wider = np.einsum("yxc,yxc->yx", slope, colors) + offset
-        values = (weight * values + FALLBACK * wider) / (weight + FALLBACK)
-        weight = weight + FALLBACK
-    return slope, offset
+    radius = max(round(RADIUS * np.sqrt(size[0] * size[1])), 1)
+    return _fit(product / np.maximum(weight, 1e-9), weight + 1e-6, colors, radius)
 
 
 def _fit(values, weight, colors, radius):
@@ -86,7 +86,7 @@ def _fit(values, weight, colors, radius):
     return mean(t * slope) / whole[..., None], mean(total * offset) / whole
 
 
-def _apply(slope, offset, sigma, believed, image):
+def _apply(slope, offset, sigma, share, image):
     """Carry the functions to the size of the photo, some rows at a time, and mix their values in."""
     least, most = sigma.min(), sigma.max()
     small = np.float32(np.dstack([slope, offset]))
@@ -99,6 +99,5 @@ def _apply(slope, offset, sigma, believed, image):
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         large = cv2.warpAffine(small, matrix, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
         wider = np.einsum("yxc,yxc->yx", large[..., :3], image[rows]) + large[..., 3]
-        share = believed[rows]
-        filled[rows] = share * sigma[rows] + (1 - share) * np.clip(wider, least, most)
+        filled[rows] = share[rows] * sigma[rows] + (1 - share[rows]) * np.clip(wider, least, most)
     return filled
