@@ -114,6 +114,21 @@ def test_a_page_fits_a_phone(page):
     assert page.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 1
 
 
+def test_no_code_scrolls_on_a_desktop(page):
+    too_wide = page.eval_on_selector_all(
+        ".cell_input pre",
+        """all => {
+            const folds = [...document.querySelectorAll("details.hide")];
+            const open = folds.map(fold => fold.open);
+            folds.forEach(fold => fold.open = true);
+            const wide = all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent);
+            folds.forEach((fold, k) => fold.open = open[k]);
+            return wide;
+        }""",
+    )
+    assert too_wide == []
+
+
 def test_print_leaves_the_navigation_out_and_cuts_no_figure(page):
     page.emulate_media(media="print")
     for part in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article", ".prev-next-footer"):

@@ -4,6 +4,9 @@ A module that comes is on the page with the next build. What makes the recorded 
 line (`lib.cli`) are left out: they are used, not called.
 """
 
+import html
+import importlib
+import inspect
 import pkgutil
 
 from docutils import nodes
@@ -43,7 +46,7 @@ def modules(room):
 
 
 class Library(SphinxDirective):
-    """A section for each heading of `ROOMS`, with the documentation of its modules."""
+    """A section for each heading of `ROOMS`, with a fold for each module."""
 
     def run(self):
         """Called by Sphinx."""
@@ -51,18 +54,17 @@ class Library(SphinxDirective):
         for heading, rooms in ROOMS.items():
             section = nodes.section("", nodes.title(text=heading), ids=[nodes.make_id(heading)])
             for name in (name for room in rooms for name in modules(room)):
-                part = nodes.section("", nodes.title("", "", nodes.literal(text=name)), ids=[nodes.make_id(name)])
-                lines = [
-                    f".. automodule:: {name}",
-                    "   :members:",
-                    "   :ignore-module-all:",
-                    "   :member-order: bysource",
-                    "   :no-value:",
-                ]
-                self.state.nested_parse(StringList(lines, source=name), 0, part)
-                section += part
+                section += self.fold(name)
             sections.append(section)
         return sections
+
+    def fold(self, name):
+        """A module: its name and the first line of its docstring, and all it documents to unfold."""
+        about = html.escape(inspect.getdoc(importlib.import_module(name)).splitlines()[0].replace("`", ""))
+        part = nodes.container()
+        self.state.nested_parse(StringList([f".. automodule:: {name}", *OPTIONS], source=name), 0, part)
+        opening = f'<details class="module"><summary><code>{name}</code> {about}</summary>'
+        return [nodes.raw("", opening, format="html"), part, nodes.raw("", "</details>", format="html")]
 
 
 def leave_plain(app, env, node, contnode):
