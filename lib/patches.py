@@ -92,16 +92,9 @@ def cut(gray):
 
 
 def sharpness(patches):
-    """Eq. 5: the variance of the Laplacian of each patch, after a 3x3 Gaussian against noise.
+    """Eq. 5 for (N, 32, 32) uint8 patches: the variance of the Laplacian, after a 3x3 Gaussian against noise.
 
-    Parameters
-    ----------
-    patches : (N, 32, 32) uint8 ndarray
-
-    Returns
-    -------
-    (N,) float64 ndarray
-        In squared gray levels of the 0..255 scale.
+    (N,) float64, squared gray levels of the 0..255 scale.
     """
     if patches.dtype != np.uint8:
         msg = f"Expected uint8 patches (eq. 5 is in gray levels of 0..255), got {patches.dtype}."

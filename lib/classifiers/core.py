@@ -80,15 +80,7 @@ def build(name, size=patches.SIZE, levels=patches.LEVELS):
 
 
 def save(model, path):
-    """Write a classifier with float16 weights as a ``.keras`` file, whole or not at all.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Made by `build`.
-    path : path
-        Ends in ``.keras``.
-    """
+    """Write a classifier with float16 weights as a ``.keras`` file, whole or not at all."""
     with half_precision(), storage.whole(path) as file:
         half = build(model.name, *_sizes(model))
         half.set_weights(model.get_weights())

@@ -70,16 +70,7 @@ def needs_tensorflow(model, engine):
 
 
 def onnx_file(model):
-    """The ONNX file of a classifier: the shipped one, or one that is exported on the first call and kept.
-
-    Parameters
-    ----------
-    model : str, path or keras.Model
-
-    Returns
-    -------
-    Path
-    """
+    """The Path of a classifier's ONNX file: the shipped one, or one that is exported on the first call and kept."""
     if shipped := _shipped(model):
         return shipped
     from lib.engines import onnx

@@ -17,16 +17,7 @@ INPUT = "patches"
 
 
 def start(path):
-    """Open an ONNX file.
-
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    Engine
-    """
+    """Open an ONNX file as an `Engine`."""
     options = onnxruntime.SessionOptions()
     # Waiting threads sleep. Spinning, they would take up to half of the processor's time from others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -83,16 +83,7 @@ def start_bfloat16(path):
 
 
 def second_look(quick, exact):
-    """Ask a quick engine about all windows, and an exact one again where the two best levels are `CLOSE`.
-
-    Parameters
-    ----------
-    quick, exact : Engine
-
-    Returns
-    -------
-    Engine
-    """
+    """The `Engine` that asks a quick one, and an exact one again where the two best levels are `CLOSE`."""
 
     def predict(windows):
         probabilities = quick.predict(windows)

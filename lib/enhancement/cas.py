@@ -78,19 +78,7 @@ def _sharpen(image, strength, color, diagonals):
 
 
 def neighbor_weight(plane, strength, diagonals=True):
-    """Weight of the four neighbors at each pixel, 0 to -strength; that of the pixel itself is 1.
-
-    Parameters
-    ----------
-    plane : (H, W) float32 or float64 ndarray in [0, 1]
-    strength, diagonals
-        As in `cas`.
-
-    Returns
-    -------
-    (H, W) ndarray
-        Of the type of `plane`.
-    """
+    """Weight of the four neighbors at each pixel of a plane in [0, 1]: 0 to -strength; the pixel itself has 1."""
     low, high, limit = cv2.erode(plane, _CROSS), cv2.dilate(plane, _CROSS), 1
     if diagonals:  # the sums of two extremes each
         low, high, limit = low + cv2.erode(plane, _BOX), high + cv2.dilate(plane, _BOX), 2

@@ -85,17 +85,7 @@ def _sharpen(plane, strength, contrast):
 def recombine(x, y, z, strength):
     """Base plus amplified detail: v = z (+) gamma(d) (x) d with d = x (-) y.
 
-    Parameters
-    ----------
-    x, y, z : ndarray
-        In (0, 1): the photo, its base, and the base with more contrast.
-    strength : float
-        gamma_max.
-
-    Returns
-    -------
-    ndarray
-        In (0, 1).
+    x is the photo, y its base, z the base with more contrast, all in (0, 1) as is v; ``strength`` is gamma_max.
     """
     d = subtract(x, y)
     return add(z, scale(detail_gain(d, strength), d))
@@ -123,18 +113,9 @@ def detail_gain(d, strength):
 
 
 def enhance_contrast(base, clip_limit):
-    """More contrast for the base, by `clahe`.
+    """More contrast for the base, (H, W) float32 in [0, 1], by `clahe`.
 
-    Parameters
-    ----------
-    base : (H, W) float32 ndarray in [0, 1]
-    clip_limit : float
-        As `contrast` in `gum`.
-
-    Returns
-    -------
-    (H, W) float32 ndarray
-        The base itself where there is no contrast to raise: a constant, or less than `MIN_TILE` pixels a side.
+    It stays as it is where there is no contrast to raise: a constant, or less than `MIN_TILE` pixels a side.
     """
     tiles = [min(TILES, length // MIN_TILE) for length in base.shape]
     if clip_limit == 0 or min(tiles) == 0 or base.min() == base.max():

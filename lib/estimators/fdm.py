@@ -93,18 +93,7 @@ def estimate(image, sigma=0.75, superpixels=200, formula="exact"):
 
 
 def blur_at_edges(gray, sigma, formula="exact"):
-    """Sigma at Canny's edges, 0 elsewhere and where the ratio of the gradients makes no sense.
-
-    Parameters
-    ----------
-    gray : (H, W) float64 ndarray
-    sigma, formula
-        As in `estimate`.
-
-    Returns
-    -------
-    (H, W) float64 ndarray
-    """
+    """Sigma at Canny's edges, 0 elsewhere and where the ratio of the gradients makes no sense: (H, W) float64."""
     s1, s2 = sigma, RATIO * sigma
     radii = [math.ceil(4 * scale) for scale in (s1, s2)]
     ratio = gradient_ratio(gray, (s1, s2), radii, border=cv2.BORDER_CONSTANT)
@@ -116,20 +105,9 @@ def blur_at_edges(gray, sigma, formula="exact"):
 
 
 def superpixel_values(sparse, labels):
-    """The median of the values at the edges in each superpixel.
+    """The median sigma of the edges, where it is above 1e-4, in each superpixel, by labels from 0 to n - 1.
 
-    Parameters
-    ----------
-    sparse : (H, W) ndarray
-        Sigma in pixels, unknown where not above 1e-4.
-    labels : (H, W) int ndarray
-        0 to n - 1.
-
-    Returns
-    -------
-    values : (n,) ndarray
-    known : (n,) bool ndarray
-        Whether a superpixel has at least `FEWEST_EDGES` values.
+    (n,) values, and (n,) bool, whether a superpixel has at least `FEWEST_EDGES` of them.
     """
     number = np.arange(labels.max() + 1)
     edges = sparse > 1e-4
@@ -141,19 +119,9 @@ def superpixel_values(sparse, labels):
 
 
 def superpixel_bonds(colors, labels):
-    """How strongly neighboring superpixels are bound, by their mean color.
+    """How strongly neighboring superpixels are bound by their mean colors (YCbCr, luma 16 to 235).
 
-    Parameters
-    ----------
-    colors : (H, W, 3) ndarray
-        YCbCr, luma 16 to 235.
-    labels : (H, W) int ndarray
-        0 to n - 1.
-
-    Returns
-    -------
-    (n, n) ndarray
-        Symmetric, 0 where two superpixels share no border.
+    Symmetric (n, n), 0 where two share no border.
     """
     n = labels.max() + 1
     count = np.bincount(labels.ravel())
@@ -172,19 +140,9 @@ def superpixel_bonds(colors, labels):
 
 
 def propagate(values, known, bonds):
-    """Give each superpixel the mean of the known values, weighted by (D - (1 - leak) W)^-1 (the Laplacian's inverse).
+    """Give each superpixel the mean of the known values, weighted by (D - (1 - leak) W)^-1, the Laplacian's inverse.
 
-    Parameters
-    ----------
-    values : (n,) ndarray
-    known : (n,) bool ndarray
-    bonds : (n, n) ndarray
-        W; D is the diagonal matrix of its sums.
-
-    Returns
-    -------
-    (n,) ndarray
-        Zero when nothing is known.
+    W are the bonds, D is the diagonal matrix of their sums. (n,), zero when nothing is known.
     """
     if not known.any():
         return np.zeros(len(values))

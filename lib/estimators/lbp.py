@@ -83,21 +83,11 @@ def estimate(image, threshold=DEFAULTS["threshold"], sizes=DEFAULTS["sizes"], be
 
 
 def pattern_codes(gray, threshold):
-    """Rotation-invariant uniform patterns of 8 neighbors at distance 1.
+    """Rotation-invariant uniform patterns of 8 neighbors at distance 1, in a picture of whole gray levels, 0 to 255.
 
-    As in the reference program, neighbors on the diagonals are interpolated and then rounded down.
-
-    Parameters
-    ----------
-    gray : (H, W) ndarray
-        Whole gray levels, 0 to 255.
-    threshold : float
-        T_LBP, in units of [0, 1].
-
-    Returns
-    -------
-    (H, W) uint8 ndarray
-        The number of brighter neighbors, 0 to 8, when they are in one run (or none), otherwise 9.
+    A code is the number of neighbors that are brighter by more than the threshold, in units of [0, 1], when they are in
+    one run or there are none, otherwise 9: (H, W) uint8. As in the reference program, neighbors on the diagonals are
+    interpolated and then rounded down.
     """
     padded = np.pad(np.asarray(gray, np.float64), 1, mode="edge")
     height, width = gray.shape
@@ -120,19 +110,7 @@ def pattern_codes(gray, threshold):
 
 
 def sharpness(codes, size):
-    """Share of the patterns of corners and lines in the window around each pixel, 0 to 1.
-
-    Parameters
-    ----------
-    codes : (H, W) ndarray
-        From `pattern_codes`.
-    size : int
-        Side of the window, odd.
-
-    Returns
-    -------
-    (H, W) float64 ndarray
-    """
+    """Share of the patterns of corners and lines in the window of `size` pixels around each pixel, 0 to 1."""
     sharp = (codes >= SHARP_CODES).astype(np.float64)
     # Sums of ones are exact, so that one division gives the share to the last digit.
     return cv2.boxFilter(sharp, -1, (size, size), normalize=False, borderType=cv2.BORDER_REPLICATE) / size**2
@@ -145,18 +123,9 @@ def stretch(share):
 
 
 def matte(share, image):
-    """The photo's foreground by closed-form matting, from what is certainly in focus and certainly not.
+    """The photo's foreground by closed-form matting, from the `sharpness` that is certainly in focus or certainly not.
 
-    Parameters
-    ----------
-    share : (H, W) ndarray
-        Sharpness, 0 to 1.
-    image : (H, W[, 3]) ndarray in [0, 1]
-
-    Returns
-    -------
-    (H, W) float32 ndarray
-        Alpha, 0 to 1.
+    Alpha, (H, W) float32, 0 to 1.
     """
     height, width = share.shape
     size = [max(side // REDUCTION, 8) for side in (width, height)]

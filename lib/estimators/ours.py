@@ -81,18 +81,7 @@ def estimate(image, network=NETWORK, step=8, labels="expected", refinement="spre
 
 
 def spread(blur, image):
-    """Carry a blur map from where there is texture to where there is none, along the colors of the photo.
-
-    Parameters
-    ----------
-    blur : (H, W) float32 ndarray, sigma in pixels
-    image : (H, W[, 3]) float32 ndarray in [0, 1]
-
-    Returns
-    -------
-    (H, W) float32 ndarray
-        Sigma in pixels, in the range of `blur`.
-    """
+    """Carry a blur map from where there is texture to where there is none, along the colors of the photo."""
     trust = texture(images.to_gray(image))
     reduction = max(np.sqrt(blur.size / SPREAD_PIXELS), 1)
     size = [max(round(side / reduction), 3) for side in blur.shape[::-1]]
@@ -102,17 +91,7 @@ def spread(blur, image):
 
 
 def texture(gray):
-    """How much there is to judge by in the window around each pixel, by its mean squared gradient.
-
-    Parameters
-    ----------
-    gray : (H, W) float32 ndarray in [0, 1]
-
-    Returns
-    -------
-    (H, W) float32 ndarray
-        `LEAST_TRUST` to 1.
-    """
+    """How much there is to judge by around each pixel, by the mean squared gradient: `LEAST_TRUST` to 1."""
     smooth = cv2.GaussianBlur(255 * gray, (0, 0), 1)  # or noise would count
     energy = sum(cv2.Sobel(smooth, -1, dx, 1 - dx, scale=1 / 8) ** 2 for dx in (0, 1))
     return np.clip(cv2.blur(energy, (patches.SIZE, patches.SIZE)) / TEXTURE, LEAST_TRUST, 1)

@@ -76,19 +76,9 @@ def estimate(image, edge_threshold=0.01, sigma=1.0, weight=0.001, max_blur=10.0,
 
 
 def find_edges(gray, sigma, threshold):
-    """Canny's edges. As in MATLAB, thresholds are shares of the strongest gradient, the lower 0.4 of the upper.
+    """Canny's edges, (H, W) bool, by the derivatives of a Gaussian of `sigma` pixels.
 
-    Parameters
-    ----------
-    gray : (H, W) float64 ndarray
-    sigma : float
-        Of the Gaussian whose derivatives are taken, pixels.
-    threshold : float
-        The upper one, 0 to 1.
-
-    Returns
-    -------
-    (H, W) bool ndarray
+    As in MATLAB, thresholds are shares of the strongest gradient, the lower 0.4 of the upper.
     """
     dx, dy = gradient(gray, sigma, _radius(sigma))
     strongest = np.hypot(dx, dy).max()
@@ -124,21 +114,7 @@ def ratio_to_sigma(ratio, s1, s2):
 
 
 def blur_at_edges(gray, edges, sigma, max_blur):
-    """Sigma at the edges, 0 elsewhere and where the ratio makes no sense.
-
-    Parameters
-    ----------
-    gray : (H, W) float64 ndarray
-    edges : (H, W) bool ndarray
-    sigma : float
-        s1, pixels.
-    max_blur : float
-        M, pixels.
-
-    Returns
-    -------
-    (H, W) float64 ndarray
-    """
+    """Sigma at the edges, at most `max_blur` pixels; 0 elsewhere and where the ratio makes no sense: (H, W) float64."""
     s1, s2 = sigma, RATIO * sigma
     ratio = gradient_ratio(gray, (s1, s2), (_radius(s1), _radius(s2)))
     found = edges & (ratio > LOWEST_RATIO) & (ratio <= s2 / s1)

@@ -64,17 +64,7 @@ def qg(a, b, fused, variant="paper"):
 
 
 def qg_map(a, b, fused):
-    """What `qg` averages: edge preservation at each pixel, weighted between the sources by edge strength.
-
-    Parameters
-    ----------
-    a, b, fused
-        As in `qg`.
-
-    Returns
-    -------
-    (H, W) float64 ndarray
-    """
+    """What `qg` averages: edge preservation at each pixel, weighted between the sources by edge strength."""
     return _weighted(*_preserved(a, b, fused, "paper"))
 
 

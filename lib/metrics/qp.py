@@ -71,15 +71,7 @@ def qp(a, b, fused):
 def qp_maps(a, b, fused):
     """What `qp` averages: the correlations of the three features around each pixel.
 
-    Parameters
-    ----------
-    a, b, fused
-        As in `qp`.
-
-    Returns
-    -------
-    (3, H, W) float64 ndarray
-        For phase congruency, its maximum and its minimum moment; NaN where the sources have no feature.
+    (3, H, W) float64, for phase congruency, its maximum and its minimum moment; NaN where the sources have no feature.
     """
     of_a, of_b, of_fused = (np.stack(phase_congruency(g)) for g in gray_levels(a, b, fused, smallest=WINDOW[0]))
     strongest = np.where(of_a[0] > of_b[0], of_a, of_b)  # the moments follow phase congruency's choice

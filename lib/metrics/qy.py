@@ -64,15 +64,7 @@ def qy(a, b, fused, flat="paper"):
 def qy_map(a, b, fused, flat="paper"):
     """What `qy` averages: the similarity in each whole window.
 
-    Parameters
-    ----------
-    a, b, fused, flat
-        As in `qy`.
-
-    Returns
-    -------
-    (H - 6, W - 6) float64 ndarray
-        Pixel (0, 0) belongs to the window around pixel (3, 3) of the images.
+    (H - 6, W - 6) float64: pixel (0, 0) belongs to the window around pixel (3, 3) of the images.
     """
     if flat not in FLAT:
         msg = f"Expected flat to be one of {FLAT}, got {flat!r}."

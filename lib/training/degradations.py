@@ -5,39 +5,17 @@ import numpy as np
 
 
 def add_noise(patches, sigma, rng):
-    """Add Gaussian noise, then round to 8 bits again.
-
-    Parameters
-    ----------
-    patches : (..., H, W) uint8 ndarray
-    sigma : float
-        Standard deviation, gray levels of 0..255.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of the same shape, uint8
-    """
+    """Add Gaussian noise of `sigma` gray levels of 0..255 to uint8 patches, then round to 8 bits again."""
     _check(patches)
     noise = rng.standard_normal(patches.shape, np.float32) * np.float32(sigma)
     return np.rint(np.clip(patches + noise, 0, 255)).astype(np.uint8)
 
 
 def compress(patches, quality):
-    """Compress as JPEG and open again.
+    """Compress uint8 patches (..., H, W) as JPEG of a quality of 1 to 100, and open them again.
 
-    JPEG works on blocks of 8x8 pixels that know nothing of each other. So where the corner of a patch is a
-    multiple of 8 pixels, compressing the patch is the same as compressing the gray photo and cutting the patch out.
-
-    Parameters
-    ----------
-    patches : (..., H, W) uint8 ndarray
-    quality : int
-        1 to 100.
-
-    Returns
-    -------
-    ndarray of the same shape, uint8
+    JPEG works on blocks of 8x8 pixels that know nothing of each other. So where the corner of a patch is a multiple of
+    8 pixels, compressing the patch is the same as compressing the gray photo and cutting the patch out.
     """
     _check(patches)
     out = np.empty_like(patches)

@@ -12,17 +12,7 @@ import tensorflow as tf
 
 
 def accelerate(model):
-    """Copy an untrained model with its slow layers replaced.
-
-    Parameters
-    ----------
-    model : keras.Model
-
-    Returns
-    -------
-    keras.Model
-        With the same names, weights and results.
-    """
+    """Copy an untrained model with its slow layers replaced; names, weights and results stay the same."""
     fast = keras.models.clone_model(model, clone_function=_replace, recursive=True)
     fast.set_weights(model.get_weights())
     return fast

@@ -27,17 +27,7 @@ ADAPTED_PATCHES = 4000
 
 @keras.saving.register_keras_serializable("lib")
 def ordinal_crossentropy(truth, probability):
-    """Cross-entropy plus the absolute error of the expected level, in levels.
-
-    Parameters
-    ----------
-    truth : (N,) or (N, 1) int tensor
-    probability : (N, levels) float tensor
-
-    Returns
-    -------
-    (N,) float tensor
-    """
+    """Cross-entropy plus the absolute error of the expected level, in levels, of each of N samples."""
     truth = tf.cast(tf.reshape(truth, [-1]), probability.dtype)
     levels = tf.range(probability.shape[-1], dtype=probability.dtype)
     off = tf.abs(tf.linalg.matvec(probability, levels) - truth)

@@ -128,17 +128,9 @@ def _convolve(x, channels, name, size=3, initializer="he_normal"):
 
 
 def to_sigma(blur):
-    """Sigma in pixels of the network's map: 0 to 7. Blur of less than a pixel across counts as none.
+    """Sigma in pixels, 0 to 7, of the network's map d in [0, 1]: max((15 d - 1) / 2, 0).
 
-    Parameters
-    ----------
-    blur : ndarray
-        The map d in [0, 1]: the diameter of the circle of confusion, in units of `GREATEST_COC` pixels.
-
-    Returns
-    -------
-    ndarray
-        max((15 d - 1) / 2, 0).
+    d is a diameter in units of `GREATEST_COC` pixels. Blur of less than a pixel across counts as none.
     """
     return np.maximum((GREATEST_COC * blur - 1) / 2, 0)
 

@@ -181,18 +181,7 @@ def shallow_deeplens(image, networks, focus=None, aperture=0.5):
 
 
 def estimate_depth(picture, networks):
-    """Inverse depth, rescaled to [0, 1] by its own range.
-
-    Parameters
-    ----------
-    picture : (H, W, 3) float32 ndarray in [0, 1]
-        Blue first.
-    networks : dict of keras.Model
-
-    Returns
-    -------
-    (1, H, W, 1) float32 tensor
-    """
+    """Inverse depth of a picture, blue first, rescaled to [0, 1] by its own range: (1, H, W, 1) float32 tensor."""
     square = bilinear(picture[None], (DEPTH_SIZE, DEPTH_SIZE))
     depth = bilinear(networks["Depth"](square - 0.5, training=False), picture.shape[:2])
     low, high = tf.reduce_min(depth), tf.reduce_max(depth)
