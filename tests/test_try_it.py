@@ -172,7 +172,7 @@ def python_seconds(photo, threads):
     """What the network alone takes in Python."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(export.SHIPPED, options)
+    session = onnxruntime.InferenceSession(export.shipped(".onnx"), options)
     padded = np.pad(photo, [(0, -side % 32) for side in photo.shape[:2]] + [(0, 0)], "reflect")
     given = {"photo": padded[None].astype(np.float32) / 255}
     seconds = []
@@ -300,6 +300,16 @@ def test_the_page_works_without_a_network(browser, site, dog):
     assert saved(cut.page, "picture")[0] == "second-lens.png"
     assert cut.wrong == []
     assert {urlsplit(url).netloc for url in cut.loaded} <= {urlsplit(site).netloc, ""}
+    cut.context.close()
+
+
+def test_a_network_that_cannot_be_loaded_is_one_line_and_is_tried_again(browser, site, dog):
+    cut = visit(browser, f"{site}try_it.html?backend=wasm")
+    cut.context.set_offline(True)
+    said = drop(cut.page, png(dog[:64, :64]), "first.png")
+    assert "could not be loaded: " in said
+    cut.context.set_offline(False)
+    assert drop(cut.page, png(dog[:64, :64]), "second.png").startswith("second.png: 64 × 64 pixels.")
     cut.context.close()
 
 

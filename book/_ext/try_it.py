@@ -20,7 +20,7 @@ CONSTANTS = ("UNSURE", "STEEPNESS", "PIXELS", "RADII", "FALLBACK", "EPSILON")
 def add_files(static):
     """Put the network and the samples beside the page's code, in the folder of a site's static files."""
     folder = Path(static) / "try_it"
-    (folder / "one_pass.onnx.gz").write_bytes(gzip.compress(export.SHIPPED.read_bytes(), mtime=0))
+    (folder / "one_pass.onnx.gz").write_bytes(gzip.compress(export.shipped(".onnx").read_bytes(), mtime=0))
     (folder / "filling.json").write_text(json.dumps({name: getattr(filling, name) for name in CONSTANTS}))
     for name in SAMPLES:
         photo = paths.DATA / "photos" / "gb82" / f"{name}.png"

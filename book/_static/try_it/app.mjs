@@ -308,8 +308,13 @@ function listen() {
 
 async function sample(name) {
   root.dataset.state = "working";
-  const answer = await fetch(new URL(`${name}.png`, import.meta.url));
-  open(new File([await answer.blob()], `${name}.png`));
+  try {
+    const answer = await fetch(new URL(`${name}.png`, import.meta.url));
+    open(new File([await answer.blob()], `${name}.png`));
+  } catch {
+    root.dataset.state = "failed";
+    say("The sample could not be loaded: the page's server does not answer.");
+  }
 }
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };

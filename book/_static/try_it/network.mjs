@@ -51,8 +51,8 @@ async function start(provider, progress) {
 }
 
 async function fetchAll(address, progress) {
-  const response = await fetch(address);
-  if (!response.ok) throw Error(`${address} answers ${response.status}`);
+  const response = await fetch(address).catch(() => ({ ok: false, status: "nothing" }));
+  if (!response.ok) throw Error(`${address} answers ${response.status}.`);
   const total = Number(response.headers.get("Content-Length")) || Infinity;
   const parts = [];
   let received = 0;

@@ -13,8 +13,10 @@ let ready = {}; // made of it, as far as it was needed
 const tasks = {
   /** The map of a photo. */
   async map({ pixels, backend }, progress) {
-    loading ??= Promise.all([load(backend, progress), filling.load()]);
-    loading.catch(() => (loading = undefined)); // the next try loads anew
+    loading ??= Promise.all([load(backend, progress), filling.load()]).catch((error) => {
+      loading = undefined; // the next try loads anew
+      throw Error(`The network could not be loaded: ${error.message}`);
+    });
     const [network, constants] = await loading;
     progress(1);
     const begin = performance.now();
