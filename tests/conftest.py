@@ -1,8 +1,14 @@
-"""What the tests of the command line share; a module that needs another crop has its own."""
+"""What tests share; a module that needs another crop has its own."""
 
 import pytest
 
-from lib import photos, pictures
+from lib import paths, photos, pictures
+
+
+@pytest.fixture(autouse=True)
+def outside_of_a_run(monkeypatch):
+    """Commands that begin a run of the reproduction say so in the environment; here it ends with the test."""
+    monkeypatch.setenv(paths.PROFILE, "")
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,10 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from lib import paths, storage
+from lib import classifiers, cli, paths, photos, pictures, storage
 from lib.studies import adopt, chapters, fingerprint, records, run
 
 
@@ -122,7 +123,7 @@ def test_a_scaled_run_cuts_the_counts_and_is_not_adopted(project):
     assert not paths.DATA.exists()
 
 
-def test_a_run_is_adopted_whole(project):
+def test_a_run_is_adopted_whole(project, monkeypatch):
     (paths.DATA / "weights").mkdir(parents=True)
     (paths.DATA / "weights" / "former.keras").write_text("")
     larger = paths.RESULTS / "local" / "error.json"
@@ -132,7 +133,7 @@ def test_a_run_is_adopted_whole(project):
     assert {path.name for path in (paths.DATA / "weights").iterdir()} == {"tiny.keras", "tiny.md"}
     assert not larger.exists()
     assert sorted(path.stem for path in (paths.RESULTS / "quick").iterdir()) == ["apart", "error", "train_tiny"]
-    os.environ.pop(paths.PROFILE)
+    monkeypatch.setenv(paths.PROFILE, "")
     assert records.read("error")["profile"] == "quick"
     assert set(states().values()) == {run.FRESH}
     assert not [path for path in project.rglob("*") if "adopted" in path.name or "replaced" in path.name]
@@ -193,6 +194,39 @@ def test_a_run_begins_with_what_is_recorded_and_holds(project):
 
 
 # Of this project
+
+
+@pytest.mark.slow
+def test_full_runs_small_with_six_photos_in_the_place_of_div2k(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    monkeypatch.setenv(paths.PROFILE, "full")
+    monkeypatch.setenv(photos.STAND_IN, str(tmp_path / "six"))
+    (tmp_path / "six").mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(6):
+        pictures.write(tmp_path / "six" / f"{k}.png", rng.random((96, 128, 3), np.float32))
+    for name in ("patches", "train_spectrum_net-lens"):
+        run.run(name, "full", scale=0.001)
+    record = records.read("train_spectrum_net-lens")
+    assert (record["profile"], record["scale"], record["data"]["photos"]) == ("full", 0.001, 6)
+    assert record["result"]["samples_seen"] < 0.1 * 100 * record["data"]["samples"]["train"]
+    assert records.provenance(record).startswith("profile full, ")
+    assert classifiers.load("spectrum_net-lens").output_shape == (None, 20)
+    with pytest.raises(ValueError, match="in a scaled run only"):
+        run.run("photos", "full")
+
+
+def test_the_command_lists_the_studies_and_refuses_others(capsys, monkeypatch):
+    monkeypatch.setattr(run, "state", lambda name, profile: f"{profile} state")
+    cli.main(["study"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(run.studies())
+    assert "quick state; local" in lines[0]
+    assert lines[0].endswith("full state")
+    with pytest.raises(SystemExit) as end:
+        cli.main(["study", "alchemy"])
+    assert end.value.code == 2
+    assert "Unknown study 'alchemy': `defocus study` lists them." in capsys.readouterr().err
 
 
 def test_every_study_is_documented_and_runs_at_every_profile():

@@ -27,13 +27,13 @@ TABLE_2_SAMPLES = {"quick": 2_560, "local": 512_000}
 @study("photos", minutes=(0.1, 10, 120), data="names by set")
 def fetch(job):
     """The photos of the profile, fetched to this machine: all but `quick` need the registry's sets, `full` DIV2K."""
+    if os.environ.get(photos.STAND_IN) and job.scale == 1:
+        msg = f"{photos.STAND_IN} is set: photos may take DIV2K's place in a scaled run only, SCALE=0.001."
+        raise ValueError(msg)
     found = {"bundled": list(photos.BUNDLED)}
     if job.profile != "quick":
         found |= {name: [path.name for path in photos.files(name)] for name in photos.SETS}
     if job.profile == "full":
-        if os.environ.get(photos.STAND_IN) and job.scale == 1:
-            msg = f"{photos.STAND_IN} is set: photos may take DIV2K's place in a scaled run only, SCALE=0.001."
-            raise ValueError(msg)
         found["div2k"] = [name for split in ("train", "validation") for name, _ in photos.div2k(split)]
     return found
 
