@@ -3,15 +3,15 @@
 import matplotlib
 import matplotlib.pyplot as plt
 
-from lib import blur_map, classifiers, paths, photos, pictures, refinement
+from lib import one_pass, paths, photos, pictures
 
 matplotlib.use("Agg")
 
 
 def main():
-    """A photo and its refined defocus map, side by side."""
+    """A photo and its defocus map, side by side."""
     flower = photos.load("flower")
-    sigma = refinement.refine(blur_map.estimate(flower, classifiers.load("mobilenet_v2-lens"), step=4), flower)
+    sigma = one_pass.estimate(flower)
     fig, axes = plt.subplots(1, 2, figsize=(10, 3.35), layout="constrained")
     axes[0].imshow(flower)
     drawn = axes[1].imshow(sigma, cmap="magma", vmin=0, vmax=8)

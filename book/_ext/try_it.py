@@ -13,7 +13,7 @@ from lib.one_pass import export, filling
 SAMPLES = ("dog", "bulb", "sumac", "flowers")
 SMALL = 192
 """Side of the pictures on the buttons, pixels."""
-CONSTANTS = ("UNSURE", "STEEPNESS", "PIXELS", "RADII", "FALLBACK", "EPSILON")
+CONSTANTS = ("HALF_WEIGHT", "HALF_KEPT", "PIXELS", "RADIUS", "EPSILON")
 """Of `lib.one_pass.filling`, which the page computes too."""
 
 

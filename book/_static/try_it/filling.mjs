@@ -19,38 +19,29 @@ export const load = async () => (await fetch(CONSTANTS)).json();
  * @returns {Float32Array} Sigma, pixels; the network's where its interval is narrow.
  */
 export function fill({ sigma, low, high }, rgba, width, height, constants) {
-  const believed = trust(low, high, constants);
-  const functions = fitAll(sigma, believed, rgba, width, height, constants);
-  return mix(functions, sigma, believed, rgba, width, height);
+  const trust = believed(sigma, low, high, constants.HALF_WEIGHT);
+  const functions = fitAll(sigma, trust, rgba, width, height, constants);
+  return mix(functions, sigma, believed(sigma, low, high, constants.HALF_KEPT), rgba, width, height);
 }
 
-/** How far each pixel is believed, by its interval: 0 to 1. */
-function trust(low, high, { UNSURE, STEEPNESS }) {
+/** How far each pixel is believed, 0 to 1: half where its interval's width, as a share of its root, is `half`. */
+function believed(sigma, low, high, half) {
   const out = new Float32Array(low.length);
   for (let i = 0; i < out.length; i++) {
-    out[i] = 1 / (1 + ((Math.sqrt(high[i]) - Math.sqrt(low[i])) / UNSURE) ** STEEPNESS);
+    const width = (Math.sqrt(high[i]) - Math.sqrt(low[i])) / (Math.sqrt(sigma[i]) + 0.5);
+    out[i] = 1 / (1 + (width / half) ** 4);
   }
   return out;
 }
 
 /** The linear functions of the colors, red, green, blue and offset, of a small version of the photo. */
-function fitAll(sigma, believed, rgba, width, height, { PIXELS, RADII, FALLBACK, EPSILON }) {
+function fitAll(sigma, trust, rgba, width, height, { PIXELS, RADIUS, EPSILON }) {
   const reduction = Math.max(Math.sqrt(sigma.length / PIXELS), 1);
   const [w, h] = [width, height].map((side) => Math.max(Math.round(side / reduction), 1));
-  const [red, green, blue, weight, values] = shrink(sigma, believed, rgba, width, height, w, h);
-  const colors = [red, green, blue];
+  const [red, green, blue, weight, values] = shrink(sigma, trust, rgba, width, height, w, h);
   for (let i = 0; i < values.length; i++) values[i] /= Math.max(weight[i], 1e-9);
-  let planes;
-  for (const share of RADII) {
-    const radius = Math.max(Math.round(share * Math.sqrt(w * h)), 1);
-    planes = fit(values, weight, colors, (plane) => boxMean(plane, w, h, radius), EPSILON);
-    const [a, b, c, offset] = planes;
-    for (let i = 0; i < values.length; i++) {
-      const wider = a[i] * red[i] + b[i] * green[i] + c[i] * blue[i] + offset[i];
-      values[i] = (weight[i] * values[i] + FALLBACK * wider) / (weight[i] + FALLBACK);
-      weight[i] += FALLBACK;
-    }
-  }
+  const radius = Math.max(Math.round(RADIUS * Math.sqrt(w * h)), 1);
+  const planes = fit(values, weight, [red, green, blue], (plane) => boxMean(plane, w, h, radius), EPSILON);
   return { planes, w, h };
 }
 
@@ -104,8 +95,8 @@ function solve(a, b, c, d, e, f, u, v, w) {
   return [A * u + B * v + C * w, B * u + D * v + E * w, C * u + E * v + F * w].map((value) => value / determinant);
 }
 
-/** The functions carried to the size of the photo, bilinearly, and mixed in as far as a pixel is not believed. */
-function mix({ planes, w, h }, sigma, believed, rgba, width, height) {
+/** The functions carried to the size of the photo, bilinearly, and mixed in as far as a pixel is not kept. */
+function mix({ planes, w, h }, sigma, kept, rgba, width, height) {
   let [least, most] = [Infinity, 0];
   for (const value of sigma) [least, most] = [Math.min(least, value), Math.max(most, value)];
   const place = (i, length, count) => {
@@ -125,14 +116,14 @@ function mix({ planes, w, h }, sigma, believed, rgba, width, height) {
       const [left, right, u] = columns[x];
       let wider = rows[3][left] * (1 - u) + rows[3][right] * u;
       for (let c = 0; c < 3; c++) wider += (rows[c][left] * (1 - u) + rows[c][right] * u) * (rgba[4 * i + c] / 255);
-      filled[i] = believed[i] * sigma[i] + (1 - believed[i]) * Math.min(Math.max(wider, least), most);
+      filled[i] = kept[i] * sigma[i] + (1 - kept[i]) * Math.min(Math.max(wider, least), most);
     }
   }
   return filled;
 }
 
-/** Red, green, blue, belief, and belief times sigma, made smaller: their means over the area of each new pixel. */
-function shrink(sigma, believed, rgba, width, height, w, h) {
+/** Red, green, blue, trust, and trust times sigma, made smaller: their means over the area of each new pixel. */
+function shrink(sigma, trust, rgba, width, height, w, h) {
   const [columns, rows] = [spans(width, w), spans(height, h)];
   const out = Array.from({ length: 5 }, () => new Float64Array(w * h));
   const lines = out.map(() => new Float64Array(width));
@@ -141,8 +132,8 @@ function shrink(sigma, believed, rgba, width, height, w, h) {
     for (const [j, share] of rows[y]) {
       for (let x = 0, i = j * width; x < width; x++, i++) {
         for (let c = 0; c < 3; c++) lines[c][x] += (share * rgba[4 * i + c]) / 255;
-        lines[3][x] += share * believed[i];
-        lines[4][x] += share * believed[i] * sigma[i];
+        lines[3][x] += share * trust[i];
+        lines[4][x] += share * trust[i] * sigma[i];
       }
     }
     for (let x = 0; x < w; x++) {
