@@ -242,7 +242,7 @@ def provenance(record):
     )
     from lib.studies import run  # here: the register imports the studies, and they this
 
-    return f"{line}; **stale**: its code or networks have changed since" if run.is_stale(record) else line
+    return f"{line}, stale (its code or networks have changed since)" if run.is_stale(record) else line
 
 
 def duration(seconds):
