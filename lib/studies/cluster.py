@@ -10,6 +10,7 @@ import contextlib
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -189,6 +190,7 @@ def main(arguments):
             "`pip install --require-hashes -r requirements-slurm.txt`."
         )
         raise click.ClickException(msg)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # who ends this program ends Slurm too
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder, one_node(folder) as environment:
         code, said = run(copy(folder), arguments, environment)
     click.echo(said)
