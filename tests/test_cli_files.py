@@ -249,7 +249,7 @@ def test_our_own_map_of_a_sharp_photo_is_taken_though_it_ends_below_1(shots, tmp
         (("enhance", "--map", "m.npy", "--engine", "onnx"), "--engine"),
         (("enhance", "--map-scale", 3), "--map-scale"),
         (("blur", "--map", "m.npy", "--step", 8), "--step"),
-        (("blur", "--f-number", 2), "--f-number"),
+        (("blur", "--variant", "paper", "--f-number", 2), "--f-number"),
         (("map", "--estimator", "paper", "--no-refine", "--variant", "paper"), "--variant"),
         (("fuse", "two.png", "--no-map", "--step", 8), "--step"),
         (("fuse", "two.png", "--no-map", "--model", "x"), "--model"),
@@ -278,6 +278,9 @@ def test_the_help_says_what_is_kept_refused_and_the_default(command):
     assert "--quiet" in text
     assert re.search(r"\[default: ", text)
     assert re.search(r"refuse", text)
+    whole = cli.cli.get_help(click.Context(cli.cli, info_name="defocus"))
+    for word in ("Kept", "Refused", "default"):
+        assert word in whole
 
 
 def test_the_promises_of_the_readme_are_tests():

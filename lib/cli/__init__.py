@@ -16,14 +16,20 @@ from lib.cli.compare import compare_command
 from lib.cli.enhance import enhance_command
 from lib.cli.fuse import fuse_command
 from lib.cli.map import map_command
+from lib.cli.options import EDITED
 from lib.cli.reproduce import reproduce_command
 from lib.cli.study import study_command
 from lib.cli.train import train_command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EDITED)
 def cli():
-    """Estimate how defocused each part of a photo is, and use it."""
+    """Estimate how defocused each part of a photo is, and use it.
+
+    The default estimator, one_pass, looks at the whole photo at once, so that it needs no windows; a command's own
+    help says what its defaults are and why. An output is of the photo's own kind unless its name says otherwise.
+    Nothing leaves the machine.
+    """
 
 
 COMMANDS = (
