@@ -288,7 +288,8 @@ def test_an_edit_makes_stale_what_reaches_it_and_nothing_else(tmp_path):
     assert pages == {"fusion"} | scoreboard
     words = "What each part of SpectrumNet is good for"
     assert changed("lib/studies/models.py", words, "What its parts are good for") == [set(), set()]
-    assert changed("lib/fusion/gfdf.py", "import numpy as np\n", "import numpy as np\n\n# A comment.\n") == [set(), set()]
+    head = "import numpy as np\n"
+    assert changed("lib/fusion/gfdf.py", head, head + "\n# A comment.\n") == [set(), set()]
     studies, _ = changed("lib/fusion/gfdf.py", "np.float64(chosen)", "np.float32(chosen)")
     assert studies >= {"table3", "fusion_lytro", "fusion_rendered"}
     assert not studies & {"ablation", "robustness", "comparison_scenes", "train_mobilenet_v2-lens"}
