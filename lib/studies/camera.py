@@ -78,7 +78,7 @@ LEVEL = 0.6
 CONTRAST = 0.02
 """Least standard deviation of a window's light."""
 LIKE = 0.97
-"""Least correlation of a window with the best of the Gaussians; below, something else is wrong."""
+"""Least correlation of a window with the best of all kernels; below, something else is wrong."""
 
 
 def windows(scene):
@@ -116,7 +116,7 @@ def windows(scene):
                 ]
                 row[kernel], best = _peak(np.array(likeness))
                 row[f"{kernel}_residue"] = 1 - best**2
-            if row["gaussian_residue"] < 1 - LIKE**2:
+            if min(row["gaussian_residue"], row["disk_residue"]) < 1 - LIKE**2:
                 found.append(row)
     return found
 

@@ -116,6 +116,18 @@ def _beats_the_constant(profile):
     return [error[scene, OURS] < error[scene, "constant"] for scene, method in error if method == OURS]
 
 
+def _gaussians_explain(profile):
+    """In each window of a camera's photos: does a Gaussian explain 95 % of the variance of the light?"""
+    scenes = _result("camera", profile)["windows"].values()
+    return [row["gaussian_residue"] < 0.05 for windows in scenes for row in windows]
+
+
+def _beats_on_camera(others, profile):
+    """Is our mean error on a camera's photos lower than each other's?"""
+    means = comparisons.table(_result("camera", profile)["rows"], ["mae"])
+    return [means[OURS]["mae"] < means[other]["mae"] for other in others]
+
+
 def _fdm_is_faster(profile):
     rows = _result("comparison_cost", profile)["rows"]
     seconds = {(row["method"], row["asked"]): row["processor_seconds"] for row in rows}
@@ -269,6 +281,7 @@ def _lbp(options):
 
 READERS = {
     "eq-1-2": _circles_of_confusion,
+    "eq-3-camera": _gaussians_explain,
     "levels": lambda profile: patches.LEVELS,
     "patch-size": lambda profile: patches.SIZE,
     "threshold": profiles.threshold,
@@ -306,6 +319,7 @@ READERS = {
     "fdm-fast": _fdm_is_faster,
     "levels-of-blur": _beats_the_constant,
     "competitive": functools.partial(_beats, OTHERS),
+    "competitive-camera": functools.partial(_beats_on_camera, OTHERS),
     "eq-7": _unsharp,
     "eq-8-10": _sigmoids,
     "half-gain": _half_gain,

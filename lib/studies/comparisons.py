@@ -102,6 +102,12 @@ def _row(photo, name, sigma, values, truth, textured):
     return row | {where: errors(sigma, values, truth, mask) for where, mask in both.items()}
 
 
+def untuned(rows):
+    """The rows of scenes that no constant was chosen on; all, where these are too few to tell anything (`quick`)."""
+    held_out = [row for row in rows if scene_of(row["scene"]) not in TUNED]
+    return held_out if len({scene_of(row["scene"]) for row in held_out}) > 2 else rows
+
+
 DRAWS = 10_000
 """Draws of the bootstrap."""
 
