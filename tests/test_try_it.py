@@ -27,7 +27,7 @@ from PIL import Image
 from scipy import ndimage
 
 from book._ext import try_it
-from lib import enhancement, one_pass, optics, paths
+from lib import blur_map, enhancement, one_pass, optics, paths
 from lib.one_pass import export
 from lib.shallow_focus import weights
 
@@ -259,18 +259,17 @@ def test_a_dropped_photo_of_any_size_has_pythons_map(page, dog):
     assert np.array_equal(canvas(page, "picture"), odd)
 
 
-def test_the_saved_picture_of_the_map_says_its_scale(page, head):
+def test_the_saved_picture_of_the_map_says_its_scale(page, head, tmp_path):
     drop(page, png(head), "my.dog.png")
     sigma = np.load(io.BytesIO(saved(page, "npy")[1]))
     file, data = saved(page, "png")
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert (file, picture.dtype, picture.shape) == ("my.dog-map.png", np.uint16, (288, 288))
-    peak = float(
-        re.fullmatch(r".* sigma in pixels = value / 65535 \* (\d+)", Image.open(io.BytesIO(data)).text["Description"])[
-            1
-        ]
-    )
+    said = Image.open(io.BytesIO(data)).text["Description"]
+    peak = float(re.fullmatch(r".* sigma in pixels = value / 65535 \* (\d+)", said)[1])
     assert np.abs(picture / 65535 * peak - np.clip(sigma, 0, peak)).max() < peak / 65535
+    (tmp_path / file).write_bytes(data)  # and the command line reads it
+    assert np.abs(blur_map.read_map(tmp_path / file, (288, 288)) - np.clip(sigma, 0, peak)).max() < peak / 65535
 
 
 @pytest.mark.skipif(not chromium.REQUIRED, reason="speed is measured by make browser")
