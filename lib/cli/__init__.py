@@ -28,7 +28,7 @@ def cli():
 
     The default estimator, one_pass, looks at the whole photo at once, so that it needs no windows; a command's own
     help says what its defaults are and why. An output is of the photo's own kind unless its name says otherwise.
-    Nothing leaves the machine.
+    Nothing leaves the machine unasked.
     """
 
 
