@@ -76,6 +76,13 @@ def test_a_scene_is_not_calibrated_on_its_other_photos(monkeypatch):
     assert error == {"a-0": 2.0, "a-1": 2.0, "b-0": 2.0}
 
 
+def test_scenes_that_constants_were_chosen_on_are_left_out_where_others_are():
+    few = [{"scene": name} for name in ("motorcycle-0", "Art-0", "china-2", "coffee-3")]
+    assert comparisons.untuned(few) == few
+    many = [*few, {"scene": "Books-1"}]
+    assert comparisons.untuned(many) == many[2:]
+
+
 def test_intervals_are_those_of_scipys_bootstrap():
     rng = np.random.default_rng(3)
     of_scene = {method: shift + rng.normal(0, 1, 12) for method, shift in {"a": 2.0, "b": 2.3}.items()}
