@@ -36,7 +36,7 @@ def write(path, image, bits=None, description=None):
         By default those of the `Picture`, as far as the format holds them (JPEG and WebP: 8), and 8
         for an array.
     description : str, optional
-        Text that goes with the picture: PNG text "Description", else ImageDescription.
+        Text that goes with the picture: PNG text "Description" or TIFF ImageDescription; other formats take none.
 
     Returns
     -------
@@ -74,6 +74,8 @@ def write(path, image, bits=None, description=None):
             msg = f"Cannot write {path}: JPEG holds no transparency; use .png, .tif or .webp."
             raise ImageError(msg)
         samples = samples[..., :-1]
+    if description and file_format not in ("PNG", "TIFF"):
+        left_out.append("description")
     encode = {"PNG": _png, "JPEG": _jpeg, "TIFF": _tiff, "WEBP": _webp}[file_format]
     try:
         data = encode(samples, _Metadata(picture, samples, description, left_out))
