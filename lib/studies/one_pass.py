@@ -21,8 +21,8 @@ from lib.studies.run import study
 # What needs TensorFlow is imported where it is used.
 
 STEPS = {"quick": 40, "local": 6_780, "full": 60_000}
-"""Of the training. That of the shipped network was laid for 14,000 at first, then for 8,000 and 7,000, and ended before:
-the machine was shared, and no more time was left."""
+"""Of the training. That of the shipped network was laid for 14,000 at first, then for 8,000 and 7,000, and ended
+before: the machine was shared, and no more time was left."""
 QUICK = {"batch": 1, "scenes": 8, "growth": 0.0, "rise": 10}
 """Of the recipe, at the quick profile."""
 STAND_IN = ("astronaut", "chelsea", "china", "coffee")
