@@ -182,8 +182,6 @@ def test_weights_add_up_to_one(count):
     maps = list(np.round(rng.random((count, 50, 60)) * 4))
     labels = ours.decide(frames, maps)
     sums = {
-        "defocus": sum(ours.weight(labels, n, count) for n in range(count)),
-        "undecided": sum(ours.weight(np.full((50, 60), ours.UNDECIDED), n, count) for n in range(count)),
         "paper": paper.weights(frames, maps).sum(axis=0),
         "gfdf": sum(gfdf.weight(labels == n, frames[0]) for n in range(count)),
     }
@@ -240,7 +238,7 @@ def test_a_method_holds_one_frame_at_a_time(scene):
         def freed():
             Lazy.alive -= 1
 
-    for method in ("defocus", "gff", "gfdf", "ifgd"):
+    for method in ("defocus", "gff", "gfdf", "ifgd", "pyramid"):
         fusion.fuse(Lazy(), method)
     assert Lazy.most <= 3
 
@@ -277,14 +275,56 @@ def test_unknown_method_is_named():
 # On known truth
 
 
-def test_ours_comes_nearest_to_the_truth_of_the_rendered_motorcycle():
-    image, depth = scenes.scene("motorcycle")
-    frames, sigmas = scenes.stack(image, depth)
-    ours = fusion_study.against_truth(fusion.fuse(frames, "defocus", blur_maps=sigmas), image)
-    for method in ("gff", "gfdf", "ifgd", "paper"):
+@pytest.mark.parametrize(("count", "noise"), [(2, 0.0), (2, 0.02), (5, 0.0)])
+def test_ours_comes_nearest_to_the_truth_of_the_rendered_motorcycle(count, noise):
+    part = np.s_[60:360, 250:700]
+    image, depth = (each[part] for each in scenes.scene("motorcycle"))
+    frames, sigmas = scenes.stack(image, depth, count, noise=noise)
+    ours = fusion_study.against_truth(fusion.fuse(frames, "defocus"), image)
+    for method in ("gff", "gfdf", "ifgd", "paper", "pyramid"):
         other = fusion_study.against_truth(fusion.fuse(frames, method, **options(method, sigmas)), image)
         assert ours["PSNR"] > other["PSNR"], method
         assert ours["SSIM"] > other["SSIM"], method
+
+
+def test_a_composite_with_an_exact_mask_is_put_together_exactly_away_from_its_border(scene):
+    sharp, frames, _ = scene
+    away = np.abs(np.arange(sharp.shape[1]) - 110) > 12
+    assert np.array_equal(fusion.fuse(frames, "defocus")[:, away], sharp[:, away])
+
+
+@pytest.mark.parametrize(("height", "width"), [(5, 5), (8, 8), (2, 100), (24, 24)])
+def test_small_and_thin_things_stay(height, width):
+    rng = np.random.default_rng(0)
+    texture = cv2.GaussianBlur(rng.random((400, 400)).astype(np.float32), (0, 0), 1)
+    texture = np.clip(0.5 + (texture - 0.5) * 2, 0, 1)
+    blurred = cv2.GaussianBlur(texture, (0, 0), 4)
+    thing = np.zeros((400, 400), bool)
+    thing[188 : 188 + height, 150 : 150 + width] = True
+    stack = [np.where(near, texture, blurred) for near in (thing, ~thing)]
+    error = np.abs(fusion.fuse(stack, "defocus") - texture)
+    assert error[thing].mean() < 0.55 * np.abs(blurred - texture)[thing].mean()
+    assert error[~thing].mean() < 1 / 255
+
+
+@pytest.mark.parametrize("factor", [1 / 64, 1 / 1024])
+def test_a_dark_stack_is_fused_as_its_bright_copy(factor, scene):
+    bright = fusion.fuse(scene[1], "defocus")
+    dark = fusion.fuse([np.float32(factor) * frame for frame in scene[1]], "defocus")
+    np.testing.assert_allclose(dark / factor, bright, atol=1e-5)
+
+
+def test_noise_is_averaged_where_there_is_nothing_else():
+    rng = np.random.default_rng(0)
+    frames = [np.clip(0.5 + rng.normal(0, 0.02, (120, 160, 3)), 0, 1).astype(np.float32) for _ in range(4)]
+    assert fusion.fuse(frames, "defocus").std() < 0.6 * 0.02  # of a perfect mean: half
+
+
+def test_the_noise_of_bands_and_gradients_is_what_it_says():
+    noise = np.random.default_rng(0).standard_normal((1024, 1024)).astype(np.float32)
+    for level, variance in enumerate(ours._BAND_NOISE[:4]):
+        assert ours.pyramid.split(noise)[level].var() == pytest.approx(variance, rel=0.05)
+    assert ours._gradient_energy(noise).mean() == pytest.approx(ours._GRADIENT_NOISE, rel=0.02)
 
 
 def test_the_score_of_a_triple_is_the_mean_over_its_pairs():

@@ -1,36 +1,72 @@
-"""The fusion of this book: gradients decide where there is texture, the defocus map where there is none.
+"""The fusion of this book: decide where one frame is surely the sharper one, blend where none is.
 
-Each frame gets a share of the gradient energy around a pixel. The defocus maps enter as a little
-energy of their own, so that they decide where the photo has nothing to say. The largest share
-takes the pixel, alone: in the photos that exist a pixel is sharp or it is not, and a mixture of
-sharp and blurred is neither.
+A *decision* copies each pixel from one frame. Where it is right nothing is better, and what it
+copies it copies to the last bit. A *blend* puts bands of a Laplacian pyramid together from all
+frames. Nothing is better at outlines, where what one frame shows beside an edge is hidden by blur in
+the other, between two focal planes, and in noise. Both are made here, from the same evidence, the
+energy of detail above that of noise, and each is used where it is the better one.
 """
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from lib.fusion.stack import as_image, check_maps, check_shape, fill, frames, luma, per_channel, small_regions
+from lib.fusion import pyramid
+from lib.fusion.stack import as_image, check_maps, check_shape, fill, frames, luma, per_channel
 
-UNDECIDED = -1
-"""Label of pixels where all frames are alike."""
+SCALES = (2.0, 4.0)
+"""Sigma of the Gaussians over which the squared gradient is averaged, pixels."""
+VOTE = 3.0
+"""Sigma of the Gaussian over which neighbors' shares are averaged, pixels."""
+FINE = 1.0
+"""Sigma of the Gaussian over which the energy of a band is averaged, pixels of its level."""
+CLEAR = 20.0
+"""How many times the energy of noise counts as evidence."""
+LEAD = 1 / 3
+"""Lead in fine detail that overrules the vote of the neighbors: twice their energy."""
+SPILL, REACH = 0.02, 8
+"""Part of the energy of what is at most so many pixels away that does not count: a strong edge, blurred, is that far."""
+REGION = 12.0, 3.0
+"""What a region needs to stay: so many pixels' worth of evidence, and so many times the square root of its area."""
+NARROW, ISLAND = 0.6, (8.0, 2.0)
+"""The same for islands of a few pixels, and the sigma over which their detail is averaged."""
+BORDER = 2
+"""Pixels to each side of a border between two regions that are blended."""
+FEATHER = 0.8
+"""Sigma of the Gaussian that softens the borders of the regions, pixels."""
+MAJORITY = (0.4, 0.5)
+"""Share of the evidence at which a decision begins to count, and counts in full."""
+AGREEMENT = 4 / 255
+"""Difference from the decision up to which a blend adds nothing; at twice that it is believed."""
+BLOCK, SMOOTHEST = 16, 0.1
+"""Side in pixels of the blocks in which noise is measured, and the part of them that holds nothing else."""
+ROUNDING, VISIBLE = 0.5 / 255, 1.5 / 255
+"""Standard deviation of the least noise that a file has, and of that from which on it is worth averaging."""
+DOUBT = 10.0
+"""Times the noise, in energy, that a decision has to be clear by to be half as good as a blend."""
+BIAS = 0.25
+"""Weight of noise beside that of blur in a blend: the sharpest frame is blurred too, so what others lack is more."""
+
+_GRAY_NOISE = 0.447
+"""Variance of the luma of noise that has variance 1 in each channel."""
+_BAND_NOISE = (0.892, 0.053, 0.0097, 0.0023, 0.0005, 0.0001)
+"""Variance of each band of a pyramid of noise of variance 1."""
+_GRADIENT_NOISE = 0.375
+"""Mean squared gradient of noise of variance 1: two Sobel filters over 8."""
 
 
-def fuse(stack, blur_maps=None, feather=1.5, **options):
-    """Fuse frames by gradient energy and defocus maps.
+def fuse(stack, blur_maps=None):
+    """Fuse frames: decided where the evidence is clear, blended where it is not.
 
-    The order of the frames does not matter. Pixels where two frames have equally large shares take
-    the frame of the nearest pixel that is decided; where nothing is, the frames are averaged.
+    Where all frames are the same the result is, and a stack that is darker by a factor gives the same
+    result, darker by it.
 
     Parameters
     ----------
     stack : sequence of (H, W[, 3]) ndarray
-        In [0, 1]; gone through three times, a frame at a time.
+        In [0, 1]; gone through four times, a frame at a time.
     blur_maps : sequence of (H, W) ndarray, optional
-        Sigma in pixels, one for each frame, e.g. of `lib.blur_map.estimate`; gone through twice.
-        Without them all frames are equally likely where there is no texture.
-    feather : float
-        Pixels: sigma of the Gaussian that blends frames into each other at the borders of their regions.
-    **options
         As in `decide`.
 
     Returns
@@ -53,111 +89,271 @@ def fuse(stack, blur_maps=None, feather=1.5, **options):
     >>> bool(np.abs(fused - texture)[:, :20].max() < 1e-6), bool(np.abs(fused - texture)[:, -20:].max() < 1e-6)
     (True, True)
     """
-    labels = decide(stack, blur_maps, **options)
-    fused = 0.0
+    survey = _survey(stack)
+    labels, sure = _decide(stack, blur_maps, survey)
+    certain = _certain(labels, sure)
+    decided, total, bands = 0.0, None, None
     for number, frame in enumerate(frames(stack)):
-        fused = fused + per_channel(weight(labels, number, len(stack), feather), frame) * frame
-    return as_image(fused)
+        decided = decided + per_channel(_blur(np.float32(labels == number), FEATHER), frame) * frame
+        gray, weights, parts = luma(frame), [], pyramid.split(frame)
+        for level, band in enumerate(pyramid.split(gray)[:-1]):
+            weights.append(_blend_weight(band, survey, level))
+        weights.append(np.ones(parts[-1].shape[:2], np.float32))
+        parts = [per_channel(weight, part) * part for weight, part in zip(weights, parts, strict=True)]
+        bands = parts if bands is None else [a + b for a, b in zip(bands, parts, strict=True)]
+        total = weights if total is None else [a + b for a, b in zip(total, weights, strict=True)]
+    change = pyramid.join([band / per_channel(w, band) for band, w in zip(bands, total, strict=True)]) - decided
+    size = np.abs(change) if change.ndim == 2 else np.abs(change).max(axis=2)
+    believed = np.clip(size / (AGREEMENT * survey.peak) - 1, 0, 1)
+    decision = sure.above_noise * (1 - (1 - certain) * believed)
+    return as_image(decided + per_channel(1 - decision, change) * change)
 
 
-def decide(stack, blur_maps=None, scales=(2.0, 4.0), tau=3e-5, temperature=1.0, vote=3.0, smallest=0.005):
-    """Which frame each pixel is taken from.
+def decide(stack, blur_maps=None):
+    """Which frame each pixel is taken from, where one is.
 
-    The share of frame n is the mean over the scales of
+    The neighbors vote by their *shares* of the evidence. The share of frame n is the mean over `SCALES` of
 
-        (E_n + tau * P_n) / (sum of E + tau),  P_n = exp(-M_n / temperature) / sum of exp(-M / temperature)
+        (E_n + tau * P_n) / (sum of E + tau),  P_n = exp(-M_n) / sum of exp(-M)
 
-    with the gradient energy E of the scale and the map M. Shares add up to 1, and so does P, the
-    probability of each frame by the maps alone.
+    with the gradient energy E of the scale, the map M and an energy tau just above that of noise. Shares
+    add up to 1, and so does P, the probability of each frame by the maps alone. Clear evidence in the two
+    finest bands overrules the vote. Regions stay by their evidence, not by their size: one that has too
+    little for its area is given to its surroundings, a sharp thing of five by five pixels is not.
 
     Parameters
     ----------
-    stack, blur_maps
+    stack
         As in `fuse`.
-    scales : sequence of float
-        Sigma of the Gaussians over which the squared gradient is averaged, pixels.
-    tau : float
-        Energy that the maps are worth, in squares of the gradient per pixel: 3e-5 is a slope of 1.4
-        gray levels of 255 a pixel, about that of noise.
-    temperature : float
-        Difference of sigma, pixels, that the maps take seriously.
-    vote : float
-        Sigma of the Gaussian over which neighbors' shares are averaged, pixels.
-    smallest : float
-        Part of the picture that a region has at least; smaller ones are given to their surroundings.
+    blur_maps : sequence of (H, W) ndarray, optional
+        Sigma in pixels, one for each frame, e.g. of `lib.blur_map.estimate`; gone through twice. They
+        decide where there is no texture; without them all frames are equally likely there.
 
     Returns
     -------
     (H, W) int32 ndarray
-        Number of the frame, from 0, or `UNDECIDED` everywhere.
+        Number of the frame, from 0.
     """
-    if blur_maps is not None:
-        check_maps(stack, blur_maps)
-    maps = [None] * len(stack) if blur_maps is None else blur_maps
-    total = total_evidence = 0.0
-    for frame, blur_map in zip(frames(stack), maps, strict=True):
-        total = total + _energy(frame, scales)
-        total_evidence = total_evidence + _evidence(blur_map, frame, temperature)
-    best = labels = None
-    for number, (frame, blur_map) in enumerate(zip(frames(stack), maps, strict=True)):
-        prior = _evidence(blur_map, frame, temperature) / total_evidence
-        share = ((_energy(frame, scales) + tau * prior) / (total + tau)).mean(axis=0)
-        share = _blur(share, vote)
-        if best is None:
-            best, labels = share, np.zeros(share.shape, np.int32)
-        else:
-            labels[share > best] = number
-            labels[share == best] = UNDECIDED
-            np.maximum(best, share, out=best)
-    labels = fill(labels, labels == UNDECIDED)
-    area = smallest * labels.size
-    small = np.zeros(labels.shape, bool)
+    return _decide(stack, blur_maps, _survey(stack))[0]
+
+
+class _Survey(NamedTuple):
+    """What a first look at all frames tells."""
+
+    peak: float
+    """The brightest luma: evidence counts relative to it, so that a dark stack is fused as a bright one is."""
+    noise: float
+    """Variance of the noise in each channel, that of rounding at least."""
+    gradients: list
+    """Of each scale, the sum of all frames' gradient energy."""
+    highest: list
+    """Of each band, the highest energy of a frame."""
+    leader: np.ndarray
+    """The frame that has it in the finest band."""
+    second: np.ndarray
+    """The second highest energy there."""
+    narrow: list
+    """The highest energy of narrow detail, see `_narrow_detail`."""
+    narrow_leader: np.ndarray
+    """The frame that has it."""
+
+
+class _Sure(NamedTuple):
+    """How good a decision is at each pixel, by two measures in [0, 1]."""
+
+    majority: np.ndarray
+    above_noise: np.ndarray
+
+
+def _survey(stack):
+    peak, noise, gradients, highest = 0.0, np.inf, 0.0, None
+    for number, frame in enumerate(frames(stack)):
+        gray = np.float32(luma(frame))
+        peak, noise = max(peak, float(gray.max())), min(noise, _noise(gray))
+        gradients = gradients + _gradient_energy(gray)
+        energies = [_energy(band) for band in pyramid.split(gray)[:-1]] or [np.zeros_like(gray)]
+        detail = _narrow_detail(gray)
+        if highest is None:
+            highest, narrow = energies, detail
+            leader, narrow_leader = np.zeros((2, *gray.shape), np.int32)
+            second = np.zeros(gray.shape, np.float32)
+            continue
+        ahead = energies[0] > highest[0]
+        leader[ahead] = number
+        second = np.where(ahead, highest[0], np.maximum(second, energies[0]))
+        highest = [np.maximum(a, b) for a, b in zip(highest, energies, strict=True)]
+        ahead = detail[0] > narrow[0]
+        narrow_leader[ahead] = number
+        for kept, new in zip(narrow, detail, strict=True):
+            kept[ahead] = new[ahead]
+    peak = peak or 1.0
+    noise = max(noise, (ROUNDING * peak) ** 2)
+    return _Survey(peak, noise, gradients, highest, leader, second, narrow, narrow_leader)
+
+
+def _decide(stack, blur_maps, survey):
+    tau = CLEAR * _GRAY_NOISE * _GRADIENT_NOISE * survey.noise
+    votes = labels = fine = coarse = leaders = None
+    for number, (frame, prior) in enumerate(zip(frames(stack), _priors(stack, blur_maps), strict=True)):
+        gray = np.float32(luma(frame))
+        share = ((_gradient_energy(gray) + tau * prior) / (survey.gradients + tau)).mean(axis=0)
+        share = _blur(share, VOTE)
+        finest, next_finest = _two_finest(gray)
+        if votes is None:
+            votes, labels, leaders = share, np.zeros(gray.shape, np.int32), next_finest.copy()
+            fine, coarse = finest, next_finest
+            continue
+        better = share > votes
+        for kept, new in ((votes, share), (fine, finest), (coarse, next_finest)):
+            kept[better] = new[better]
+        labels[better] = number
+        leaders[survey.leader == number] = next_finest[survey.leader == number]
+    clear = _clear(survey, survey.highest[0])
+    of_noise = CLEAR * _GRAY_NOISE * survey.noise * _BAND_NOISE[1]
+    lead = np.minimum(_lead(survey.highest[0], fine, clear), _lead(leaders, coarse, of_noise))
+    labels = np.where(lead > LEAD, survey.leader, labels)
+    is_leader = labels == survey.leader
+    fine = np.where(is_leader, survey.highest[0], fine)
+    other = np.where(is_leader, survey.second, survey.highest[0])
+    labels = _keep_regions(labels, _lead(fine, other, clear), len(stack))
+    labels = _add_islands(stack, labels, survey)
+    majority = np.clip((votes - MAJORITY[0]) / (MAJORITY[1] - MAJORITY[0]), 0, 1)
+    return labels, _Sure(majority, _above_noise(fine, other, survey))
+
+
+def _priors(stack, blur_maps):
+    """Of each frame, how likely it is by its map; equally likely without maps."""
+    if blur_maps is None:
+        return [1 / len(stack)] * len(stack)
+    check_maps(stack, blur_maps)
+    total = sum(_likely(blur_map, frame) for blur_map, frame in zip(blur_maps, frames(stack), strict=True))
+    return (_likely(blur_map, total) / total for blur_map in blur_maps)
+
+
+def _likely(blur_map, frame):
+    check_shape(blur_map, frame)
+    return np.exp(-np.asarray(blur_map, np.float32))
+
+
+def _lead(energy, other, clear):
+    """By how much one energy is ahead of another, from -1 to 1; little where both are hardly above `clear`."""
+    return (energy - other) / (energy + other + np.float32(clear))
+
+
+def _clear(survey, highest):
+    """Energy of the finest band that counts as evidence: well above noise, and above what an edge nearby has spilled."""
+    window = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
+    return CLEAR * _GRAY_NOISE * _BAND_NOISE[0] * survey.noise + SPILL * cv2.dilate(highest, window)
+
+
+def _keep_regions(labels, lead, count):
+    """The labels, without the regions whose evidence is too little for their area."""
+    weak = np.zeros(labels.shape, bool)
+    for number in range(count):
+        region, strong = _regions(labels == number, lead, *REGION)
+        weak |= ~strong[region] & (region > 0)
+    return fill(labels, weak)
+
+
+def _add_islands(stack, labels, survey):
+    """The labels, and small things that stand by themselves where another frame is sharp around them."""
+    own = [np.zeros(labels.shape, np.float32) for _ in survey.narrow]
+    for number, frame in enumerate(frames(stack)):
+        chosen = labels == number
+        for kept, new in zip(own, _narrow_detail(np.float32(luma(frame))), strict=True):
+            kept[chosen] = new[chosen]
+    clear = _clear(survey, survey.narrow[0])
+    lead = np.minimum(*(_lead(most, here, clear) for most, here in zip(survey.narrow, own, strict=True)))
+    labels = labels.copy()
     for number in range(len(stack)):
-        small |= small_regions(labels == number, area)
-    return fill(labels, small)
+        region, strong = _regions((lead > LEAD) & (survey.narrow_leader == number), lead, *ISLAND)
+        beside = cv2.dilate(np.uint8(labels == number), np.ones((3, 3), np.uint8))
+        strong &= np.bincount(region.ravel(), beside.ravel(), len(strong)) == 0
+        labels[strong[region] & (region > 0)] = number
+    return labels
 
 
-def weight(labels, number, count, feather=1.5):
-    """Weight of a frame; the weights of all frames add up to 1.
+def _regions(mask, lead, least, per_width):
+    """The regions of a mask by number, 0 outside, and which of them have enough evidence."""
+    count, region, stats, _ = cv2.connectedComponentsWithStats(np.uint8(mask), connectivity=8)
+    evidence = np.bincount(region.ravel(), lead.ravel(), count)
+    return region, evidence >= np.maximum(least, per_width * np.sqrt(stats[:, cv2.CC_STAT_AREA]))
 
-    Parameters
-    ----------
-    labels : (H, W) int ndarray
-        Of `decide`.
-    number : int
-        Of the frame, from 0.
-    count : int
-        How many frames there are.
-    feather : float
-        As in `fuse`.
 
-    Returns
-    -------
-    (H, W) float32 ndarray
+def _certain(labels, sure):
+    """Where a decision may count: away from borders, and where a frame has most of the evidence."""
+    window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BORDER + 1, 2 * BORDER + 1))
+    inside = np.float32(cv2.morphologyEx(np.float32(labels), cv2.MORPH_GRADIENT, window) == 0)
+    return np.clip(2 * _blur(inside, BORDER / 2) - 1, 0, 1) * sure.majority
+
+
+def _above_noise(fine, other, survey):
+    """How much a decision is worth beside the mean of all frames: 1 without noise, little where there is only noise.
+
+    What a decision gains is the detail that the other frames lack, averaged over a wide neighborhood;
+    what it loses is the noise that a mean would take away.
     """
-    chosen = np.float32(labels == number)
-    chosen[labels == UNDECIDED] = 1 / count
-    return _blur(chosen, feather)
+    of_noise = _GRAY_NOISE * _BAND_NOISE[0] * survey.noise
+    loss = DOUBT * max(of_noise - _GRAY_NOISE * _BAND_NOISE[0] * (VISIBLE * survey.peak) ** 2, 0)
+    if loss == 0:
+        return np.ones_like(fine)
+    amplitude, other = (np.sqrt(np.maximum(energy - of_noise, 0)) for energy in (fine, other))
+    gain = _blur(np.maximum(amplitude - other, 0) ** 2, 8.0)
+    return gain / (gain + np.float32(loss))
 
 
-def _energy(frame, scales):
-    """Squared gradient of the luma, averaged over each scale: (scales, H, W) float32."""
-    gray = np.float32(luma(frame))
+def _blend_weight(band, survey, level):
+    """Weight of a frame in a band, not normalized.
+
+    With amplitudes a_n of the bands and noise of variance N, the mean of two frames that errs least
+    about the larger amplitude, weights the smaller by N / (N + (max a - a_n)^2) of the larger's
+    weight: all of it where only noise is different, and nothing where there is no noise.
+    """
+    noise = np.float32(_GRAY_NOISE * _BAND_NOISE[level] * survey.noise)
+    highest, own = (np.sqrt(np.maximum(e - noise, 0)) for e in (survey.highest[level], _energy(band)))
+    return BIAS * noise / (BIAS * noise + (highest - own) ** 2)
+
+
+def _noise(gray):
+    """Variance of the noise of a frame in each channel, by its finest diagonal detail in the smoothest of its blocks.
+
+    Blocks without any detail do not count: they are clipped, or drawn.
+    """
+    if min(gray.shape) < 2:
+        return 0.0
+    detail = (gray[:-1, :-1] - gray[1:, :-1] - gray[:-1, 1:] + gray[1:, 1:]) / 2
+    blocks = (max(detail.shape[1] // BLOCK, 1), max(detail.shape[0] // BLOCK, 1))
+    energy = cv2.resize(detail**2, blocks, interpolation=cv2.INTER_AREA)
+    energy = energy[energy > 0]
+    return float(np.quantile(energy, SMOOTHEST)) / _GRAY_NOISE if energy.size else 0.0
+
+
+def _gradient_energy(gray):
+    """Squared gradient, averaged over each scale: (scales, H, W) float32."""
     across, down = (cv2.Sobel(gray, -1, dx, 1 - dx, scale=1 / 8, borderType=cv2.BORDER_REFLECT) for dx in (1, 0))
     squared = across**2 + down**2
-    return np.stack([_blur(squared, scale) for scale in scales])
+    return np.stack([_blur(squared, scale) for scale in SCALES])
 
 
-def _evidence(blur_map, frame, temperature):
-    """How likely a frame is by its map, not normalized; the same for all frames without maps."""
-    if blur_map is None:
-        return np.ones(frame.shape[:2], np.float32)
-    check_shape(blur_map, frame)
-    return np.exp(-np.asarray(blur_map, np.float32) / np.float32(temperature))
+def _two_finest(gray):
+    """Energies of the two finest bands, both in the size of the picture."""
+    finest, *coarser = [_energy(band) for band in pyramid.split(gray, 2)[:-1]] or [np.zeros_like(gray)]
+    return finest, cv2.resize(coarser[0], gray.shape[::-1]) if coarser else finest.copy()
+
+
+def _narrow_detail(gray):
+    """Squared detail of one and of two pixels' width, averaged so narrowly that a thing of a few pixels has its own."""
+    finest = pyramid.split(gray, 1)[0]
+    return [_blur(each**2, NARROW) for each in (finest, gray - _blur(gray, 2.0))]
+
+
+def _energy(band):
+    """Squared detail, averaged narrowly."""
+    return _blur(band**2, FINE)
 
 
 def _blur(image, sigma):
-    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) if sigma else image
+    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
 
 
 METHODS = {"defocus": fuse}
