@@ -104,12 +104,27 @@ def test_a_stack_held_by_hand_is_aligned(tmp_path):
     pictures.write(tmp_path / "near.png", near)
     pictures.write(tmp_path / "far.png", far)
     errors = []
-    for words in ([], ["--align"]):
+    for words in ([], ["--align", "--keep-size"]):
         assert run(tmp_path / "near.png", tmp_path / "far.png", "-o", tmp_path / "out.png", "--no-map", *words) == 0
         errors.append(np.abs(pictures.read(tmp_path / "out.png").pixels - sharp)[20:-20, 20:-20].mean())
     assert errors[1] < 0.4 * errors[0]
     border = np.abs(pictures.read(tmp_path / "out.png").pixels - sharp)[:, -6:]
     assert border.max() < 0.6  # the black beyond the frame is nowhere
+    assert run(tmp_path / "near.png", tmp_path / "far.png", "-o", tmp_path / "cut.png", "--no-map", "--align") == 0
+    height, width = pictures.read(tmp_path / "cut.png").pixels.shape[:2]
+    assert 285 < height < 300
+    assert 385 < width < 400
+    assert run(tmp_path / "near.png", tmp_path / "far.png", "-o", tmp_path / "frames", "--align-only") == 0
+    assert pictures.read(tmp_path / "frames" / "far.png").pixels.shape == (height, width, 3)
+
+
+def test_frames_of_other_exposure_leave_no_seam(frames, tmp_path, scene):
+    pictures.write(frames[1], np.clip(pictures.read(frames[1]).pixels ** 2.2 * [1.2, 1.1, 0.9], 0, 1) ** (1 / 2.2))
+    right = np.arange(WIDTH) > WIDTH // 2 + 15
+    for words, fits in ((["--no-match"], False), ([], True)):
+        assert run(*frames, "-o", tmp_path / "out.png", "--no-map", "--force", *words) == 0
+        difference = 255 * (pictures.read(tmp_path / "out.png").pixels - scene[0])[:, right].mean(axis=(0, 1))
+        assert (np.abs(difference).max() < 1) == fits
 
 
 @pytest.mark.parametrize(
@@ -126,6 +141,7 @@ def test_a_stack_held_by_hand_is_aligned(tmp_path):
         (["a.png", "b.png", *PAPER, "--step", "0"], "0 is not in the range 1<=x<=32"),
         (["a.png", "b.png", *PAPER, "--model", "nowhere.keras"], "nowhere"),
         (["a.png", "noise.png", "--align"], "Cannot align"),
+        (["a.png", "b.png", "--keep-size"], "--keep-size means nothing without --align"),
     ],
 )
 def test_mistakes_end_in_one_line_and_write_nothing(frames, tmp_path, scene, capsys, monkeypatch, words, message):

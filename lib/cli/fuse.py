@@ -26,14 +26,18 @@ WINDOWS = {"paper": {"step": 4}, "defocus": {"labels": "expected", "variant": No
     help="This book's, the paper's, or one that it compares with.",
 )
 @click.option("--align", "aligned", is_flag=True, help="Align the frames to the first: for stacks held by hand.")
+@click.option("--align-only", is_flag=True, help="Align, and write the frames to a folder instead of fusing them.")
+@click.option("--keep-size", is_flag=True, help="With --align: do not crop to what all frames cover.")
+@click.option("--no-match", is_flag=True, help="Leave each frame its own exposure and white balance.")
 @click.option("--no-map", is_flag=True, help="With the method defocus: by gradients alone, much faster.")
 @estimator_options()
-def fuse_command(frames, output, writing, method, aligned, no_map, estimate):
+def fuse_command(frames, output, writing, method, aligned, align_only, keep_size, no_match, no_map, estimate):
     """Fuse two or more FRAMEs of a scene, focused at different depths, into one that is sharp throughout.
 
     A folder stands for the photos in it. The result has the EXIF data and the color profile of the
-    first frame, and 16 bit if a frame has. Where a frame is transparent, or ends after the
-    alignment, the others stand in.
+    first frame, and 16 bit if a frame has. All frames get the exposure and white balance of the first.
+    Aligned frames are cropped to what all of them cover. Where a frame is transparent, the others
+    stand in.
     """
     frames = expand(frames)
     if len(frames) < 2:
@@ -46,13 +50,19 @@ def fuse_command(frames, output, writing, method, aligned, no_map, estimate):
         refuse_given({"no_map", *NETWORK}, f"with --method {method}, which needs no map")
     elif no_map:
         refuse_given(NETWORK, "with --no-map")
+    if keep_size and not (aligned or align_only):
+        msg = "--keep-size means nothing without --align: frames are cropped only where they are aligned."
+        raise UserError(msg)
+    if align_only:
+        _write_aligned(frames, output, writing, keep_size, not no_match)
+        return
     ((_, target),) = pair(frames[:1], output)
     if target.resolve() in [frame.resolve() for frame in frames]:
         msg = f"{target} is one of the frames: name another file with --output."
         raise UserError(msg)
     check_writable(target)
     writing.claim(target)
-    stack = stack_files.Stack(frames, aligned)
+    stack = stack_files.Stack(frames, aligned, not no_match, keep_size)
     if no_map or method not in fusion.METHODS.taking("blur_maps"):
         fused = fusion.fuse(stack, method)
     else:
@@ -60,3 +70,17 @@ def fuse_command(frames, output, writing, method, aligned, no_map, estimate):
             maps = stack_files.Maps(stack, Path(folder), functools.partial(estimate, **WINDOWS[method]))
             fused = fusion.fuse(stack, method, blur_maps=maps)
     writing.save(frames[0], target, stack.picture(fused))
+
+
+def _write_aligned(frames, output, writing, keep_size, matched):
+    """Write each frame as it is fused."""
+    targets = pair(frames, output)
+    for _, target in targets:
+        if target.resolve() in [each.resolve() for each in frames]:
+            msg = f"{target} is one of the frames: name another folder with --output."
+            raise UserError(msg)
+        check_writable(target)
+        writing.claim(target)
+    stack = stack_files.Stack(frames, True, matched, keep_size)
+    for pixels, (frame, target) in zip(stack, targets, strict=True):
+        writing.save(frame, target, stack.picture(pixels))

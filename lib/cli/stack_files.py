@@ -7,7 +7,7 @@ import numpy as np
 
 from lib import images, pictures, storage
 from lib.cli.jobs import progress
-from lib.fusion import align
+from lib.fusion import align, tone
 
 
 class Stack(Sequence):
@@ -17,7 +17,11 @@ class Stack(Sequence):
     ----------
     paths : sequence of Path
     aligned : bool
-        Align the frames to the first.
+        Align the frames to the first, and crop all to what each of them covers.
+    matched : bool
+        Give all frames the exposure and white balance of the first.
+    keep_size : bool
+        Do not crop: where a frame ends, the first stands in.
 
     Raises
     ------
@@ -25,11 +29,12 @@ class Stack(Sequence):
         A frame cannot be read, does not fit the first or cannot be aligned to it.
     """
 
-    def __init__(self, paths, aligned=False):
+    def __init__(self, paths, aligned=False, matched=True, keep_size=False):
         self.paths = paths
         first = pictures.read(paths[0])
         self.first, self.bits = first, first.bits
-        self.matrices = [np.eye(3)] * len(paths)
+        self.matrices, self.tones = [np.eye(3)] * len(paths), [None] * len(paths)
+        self.crop, covered = np.s_[:, :], np.ones(first.pixels.shape[:2], np.float32)
         # What shows where a frame has nothing: the first frame, its own holes filled from the others.
         self.ground, self.alpha = first.pixels, first.alpha
         reference, matrix = images.to_gray(first.pixels), None
@@ -49,9 +54,22 @@ class Stack(Sequence):
                     msg = f"Cannot align {path} to {paths[0]}: {error}"
                     raise pictures.ImageError(msg) from error
                 self.matrices[number] = matrix
+            placed, inside = self._warped(number, picture.pixels)
+            covered = covered if inside is None else np.minimum(covered, inside)
+            if matched:
+                self.tones[number] = tone.match(first.pixels, placed, self._seen(first, picture, inside))
             if self.alpha is not None:
                 self._fill_ground(number, picture)
             update(number, len(paths) - 1)
+        if not keep_size:
+            self.crop = align.common(covered)
+        self.ground, self.alpha = self.ground[self.crop], None if self.alpha is None else self.alpha[self.crop]
+
+    @staticmethod
+    def _seen(first, picture, inside):
+        """Where both the first frame and another have something to show; None where they have everywhere."""
+        seen = [each for each in (first.alpha, picture.alpha, inside) if each is not None]
+        return np.min(seen, axis=0) if seen else None
 
     def _fill_ground(self, number, picture):
         pixels, alpha = self._placed(number, picture)
@@ -60,13 +78,18 @@ class Stack(Sequence):
         self.ground[more] = pixels[more]
         self.alpha = np.maximum(alpha, self.alpha)
 
+    def _warped(self, number, pixels):
+        """Pixels in the place of the first frame's, and where there are any; None for everywhere."""
+        if np.array_equal(self.matrices[number], np.eye(3)):
+            return pixels, None
+        return align.warp(pixels, self.matrices[number])
+
     def _placed(self, number, picture):
-        """A frame's pixels and alpha in the place of the first."""
-        if number == 0 or np.array_equal(self.matrices[number], np.eye(3)):
-            return picture.pixels, picture.alpha
-        pixels, inside = align.warp(picture.pixels, self.matrices[number])
-        alpha = inside if picture.alpha is None else inside * align.warp(picture.alpha, self.matrices[number])[0]
-        return pixels, alpha
+        """A frame's pixels and alpha in the place and the tones of the first."""
+        pixels, inside = self._warped(number, tone.apply(picture.pixels, self.tones[number]))
+        if picture.alpha is None or inside is None:
+            return pixels, picture.alpha if inside is None else inside
+        return pixels, inside * self._warped(number, picture.alpha)[0]
 
     def picture(self, fused):
         """The fused pixels as a picture, with what the first frame's file says."""
@@ -79,9 +102,10 @@ class Stack(Sequence):
         if not 0 <= number < len(self):  # what ends an iteration
             raise IndexError(number)
         pixels, alpha = self._placed(number, pictures.read(self.paths[number]))
+        pixels = pixels[self.crop]
         if alpha is None:
             return pixels
-        alpha = alpha if pixels.ndim == 2 else alpha[..., None]
+        alpha = alpha[self.crop] if pixels.ndim == 2 else alpha[self.crop][..., None]
         return alpha * pixels + (1 - alpha) * self.ground
 
 

@@ -25,8 +25,8 @@ CLEAR = 20.0
 """How many times the energy of noise counts as evidence."""
 LEAD = 1 / 3
 """Lead in fine detail that overrules the vote of the neighbors: twice their energy."""
-SPILL, REACH = 0.02, 8
-"""Part of the energy of what is at most so many pixels away that does not count: a strong edge, blurred, is that far."""
+SPILL, REACH = 0.05, 8
+"""Part of the energy of what is up to so many pixels away that does not count: strong edges, blurred, reach there."""
 REGION = 12.0, 3.0
 """What a region needs to stay: so many pixels' worth of evidence, and so many times the square root of its area."""
 NARROW, ISLAND = 0.6, (8.0, 2.0)
@@ -37,7 +37,7 @@ FEATHER = 0.8
 """Sigma of the Gaussian that softens the borders of the regions, pixels."""
 MAJORITY = (0.4, 0.5)
 """Share of the evidence at which a decision begins to count, and counts in full."""
-AGREEMENT = 4 / 255
+AGREEMENT = 5 / 255
 """Difference from the decision up to which a blend adds nothing; at twice that it is believed."""
 BLOCK, SMOOTHEST = 16, 0.1
 """Side in pixels of the blocks in which noise is measured, and the part of them that holds nothing else."""
@@ -241,7 +241,7 @@ def _lead(energy, other, clear):
 
 
 def _clear(survey, highest):
-    """Energy of the finest band that counts as evidence: well above noise, and above what an edge nearby has spilled."""
+    """Energy of the finest band that counts as evidence: well above noise and what an edge nearby has spilled."""
     window = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
     return CLEAR * _GRAY_NOISE * _BAND_NOISE[0] * survey.noise + SPILL * cv2.dilate(highest, window)
 
