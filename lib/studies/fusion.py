@@ -161,7 +161,7 @@ def fuse_all(stack, paper_step, models=MODELS[:1], for_table3=False):
     -------
     dict of (H, W, 3) ndarray
     """
-    fused = {method: fusion.fuse(stack, method) for method in ("gff", "gfdf", "ifgd")}
+    fused = {method: fusion.fuse(stack, method) for method in ("gff", "gfdf", "ifgd", "pyramid")}
     if for_table3:
         fused["gff-table3"] = fusion.fuse(stack, "gff-table3")
         fused["ifgd, Poisson"] = fusion.fuse(stack, "ifgd", reconstruct=ifgd.poisson)
