@@ -91,8 +91,8 @@ def visit(browser, address, **options):
 
 @pytest.fixture(scope="module")
 def opened(browser, site):
-    """The page, with the network's runtime that runs everywhere."""
-    opened = visit(browser, f"{site}try_it.html?backend=wasm")
+    """The page."""
+    opened = visit(browser, f"{site}try_it.html")
     yield opened
     opened.context.close()
 
@@ -209,23 +209,19 @@ def megapixel(dog):
 
 def test_the_runtime_is_the_vendored_one():
     listed = re.findall(r"`(\S+?)` \| `([0-9a-f]{64})`", (RUNTIME / "README.md").read_text())
-    assert len(listed) == 4
+    assert len(listed) == 2
     for name, digest in listed:
         plain, packed = RUNTIME / name, RUNTIME / f"{name}.gz"
         data = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
         assert hashlib.sha256(data).hexdigest() == digest, name
 
 
-@pytest.mark.parametrize(
-    "runtime", ["ort.wasm ort-wasm-simd-threaded.wasm", "ort.jspi ort-wasm-simd-threaded.jspi.wasm"]
-)
-def test_what_the_first_map_loads_is_small(runtime, tmp_path):
-    module, code = runtime.split()
+def test_what_the_first_map_loads_is_small(tmp_path):
     (tmp_path / "try_it").mkdir()
     try_it.add_files(tmp_path)
-    packed = [RUNTIME / f"{code}.gz", tmp_path / "try_it" / "one_pass.onnx.gz"]
-    code = [RUNTIME / f"{module}.bundle.min.mjs", *(paths.BOOK / "_static" / "try_it").glob("*.mjs")]
-    sizes = [path.stat().st_size for path in packed] + [len(gzip.compress(path.read_bytes())) for path in code]
+    packed = [*RUNTIME.glob("*.gz"), tmp_path / "try_it" / "one_pass.onnx.gz"]
+    plain = [*RUNTIME.glob("*.mjs"), *(paths.BOOK / "_static" / "try_it").glob("*.mjs")]
+    sizes = [path.stat().st_size for path in packed] + [len(gzip.compress(path.read_bytes())) for path in plain]
     assert sum(sizes) < LIMIT, sizes
 
 
@@ -291,7 +287,7 @@ def slowness(python):
 
 
 def test_the_page_works_without_a_network(browser, site, dog):
-    cut = visit(browser, f"{site}try_it.html?backend=wasm")
+    cut = visit(browser, f"{site}try_it.html")
     drop(cut.page, png(dog[:128, :128]), "first.png")  # loads the runtime from this machine's server
     cut.context.set_offline(True)
     assert "second.png: 160 × 128 pixels. Mapped" in drop(cut.page, png(dog[:128, 200:360]), "second.png")
@@ -303,7 +299,7 @@ def test_the_page_works_without_a_network(browser, site, dog):
 
 
 def test_a_network_that_cannot_be_loaded_is_one_line_and_is_tried_again(browser, site, dog):
-    cut = visit(browser, f"{site}try_it.html?backend=wasm")
+    cut = visit(browser, f"{site}try_it.html")
     cut.context.set_offline(True)
     said = drop(cut.page, png(dog[:64, :64]), "first.png")
     assert "could not be loaded: " in said

@@ -9,7 +9,6 @@ import { FULL_SCALE } from "./sharpen.mjs";
 const root = document.getElementById("your-photo");
 const find = (selector) => root.querySelector(selector);
 const all = (selector) => [...root.querySelectorAll(selector)];
-const backend = new URLSearchParams(location.search).get("backend") ?? undefined;
 
 /** How the lens is rendered while a slider moves, and when it rests. */
 const QUALITY = {
@@ -40,8 +39,8 @@ async function open(file) {
     say(`Reading ${file.name || "the picture"} …`);
     const photo = await read(file);
     if (!current()) return;
-    const given = { pixels: photo.pixels, backend };
-    const { maps, seconds, provider } = await ask("fine", "map", given, (share) => current() && progress(share));
+    const given = { pixels: photo.pixels };
+    const { maps, seconds } = await ask("fine", "map", given, (share) => current() && progress(share));
     if (!current()) return;
     shown = { ...photo, maps };
     focus = null;
@@ -53,8 +52,7 @@ async function open(file) {
     const kept = { photo: photo.pixels, sigma: maps.sigma, settings: settings() };
     await Promise.all(Object.entries(QUALITY).map(([name, quality]) => ask(name, "keep", { ...kept, quality })));
     if (!current()) return;
-    const where = provider === "webgpu" ? "on the graphics processor" : "in one thread";
-    say(`${about(photo)} Mapped in ${seconds.toFixed(1)} seconds, ${where}.`);
+    say(`${about(photo)} Mapped in ${seconds.toFixed(1)} seconds, in one thread.`);
     root.dataset.state = "ready";
   } catch (error) {
     if (!current()) return;

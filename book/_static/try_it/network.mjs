@@ -1,52 +1,24 @@
 /* The book's one-pass network, run by ONNX Runtime: a photo's sigma and its interval, in pixels. */
 
-const RUNTIMES = {
-  wasm: { module: "ort.wasm.bundle.min.mjs", code: "ort-wasm-simd-threaded.wasm.gz" },
-  webgpu: { module: "ort.jspi.bundle.min.mjs", code: "ort-wasm-simd-threaded.jspi.wasm.gz" },
-};
-const RUNTIME = new URL("../onnxruntime-web/", import.meta.url);
+const RUNTIME = new URL("../onnxruntime-web/ort.wasm.bundle.min.mjs", import.meta.url);
+const CODE = new URL("../onnxruntime-web/ort-wasm-simd-threaded.wasm.gz", import.meta.url);
 const NETWORK = new URL("one_pass.onnx.gz", import.meta.url);
 const [MULTIPLE, LEAST] = [32, 64]; // of the sides of what the network takes
 const WARM_UP = 256; // pixels square
 
-/**
- * Load runtime and network.
- *
- * @param {string} [wish] "wasm" or "webgpu"; by default the graphics processor where the browser offers one.
- * @param {(share: number) => void} progress Called with 0 to 1.
- */
-export async function load(wish, progress) {
-  const provider = wish ?? ((await hasGpu()) ? "webgpu" : "wasm");
-  try {
-    return await start(provider, progress);
-  } catch (error) {
-    if (wish || provider === "wasm") throw error;
-    return start("wasm", progress); // a driver that promises more than it does
-  }
-}
-
-/** WebGPU in hardware, and what the runtime needs to wait for it. */
-async function hasGpu() {
-  if (!("gpu" in navigator) || !("Suspending" in WebAssembly)) return false;
-  const adapter = await navigator.gpu.requestAdapter().catch(() => null);
-  return Boolean(adapter) && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
-}
-
-async function start(provider, progress) {
-  const runtime = RUNTIMES[provider];
+/** Load runtime and network; `progress` is called with 0 to 1. */
+export async function load(progress) {
   const shares = [0, 0];
-  const note = (part) => (share) => progress(((shares[part] = share), 0.75 * shares[0] + 0.25 * shares[1]));
+  const note = (part) => (share) => progress(((shares[part] = share), 0.65 * shares[0] + 0.35 * shares[1]));
   const [ort, code, network] = await Promise.all([
-    import(new URL(runtime.module, RUNTIME)),
-    fetchAll(new URL(runtime.code, RUNTIME), note(0)).then(unzip),
+    import(RUNTIME),
+    fetchAll(CODE, note(0)).then(unzip),
     fetchAll(NETWORK, note(1)).then(unzip),
   ]);
   ort.env.wasm.wasmBinary = code;
   ort.env.wasm.numThreads = 1; // more need headers that a static host does not send
-  const session = await ort.InferenceSession.create(network, { executionProviders: [provider] });
-  const loaded = { provider, session, ort };
-  const warm = await estimate(loaded, new Uint8ClampedArray(4 * WARM_UP ** 2).fill(128), WARM_UP, WARM_UP);
-  if (!warm.sigma.every(Number.isFinite)) throw Error(`${provider} does not compute what it should`);
+  const loaded = { session: await ort.InferenceSession.create(network, { executionProviders: ["wasm"] }), ort };
+  await estimate(loaded, new Uint8ClampedArray(4 * WARM_UP ** 2), WARM_UP, WARM_UP); // compiles what is used soon
   return loaded;
 }
 

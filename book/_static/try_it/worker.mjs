@@ -12,8 +12,8 @@ let ready = {}; // made of it, as far as it was needed
 
 const tasks = {
   /** The map of a photo. */
-  async map({ pixels, backend }, progress) {
-    loading ??= Promise.all([load(backend, progress), filling.load()]).catch((error) => {
+  async map({ pixels }, progress) {
+    loading ??= Promise.all([load(progress), filling.load()]).catch((error) => {
       loading = undefined; // the next try loads anew
       throw Error(`The network could not be loaded: ${error.message}`);
     });
@@ -23,7 +23,7 @@ const tasks = {
     const { data, width, height } = pixels;
     const maps = await estimate(network, data, width, height);
     maps.sigma = filling.fill(maps, data, width, height, constants);
-    return { maps, provider: network.provider, seconds: (performance.now() - begin) / 1000 };
+    return { maps, seconds: (performance.now() - begin) / 1000 };
   },
 
   /** Keep a photo and its map, and prepare what the sliders need. */
