@@ -106,12 +106,13 @@ def _three_ways(a, b):
 
 
 def _sources(job):
-    """The pairs of the Lytro set; at quick one that is rendered, with a flat corner."""
+    """The pairs of the Lytro set; at quick one that is rendered, without and with a flat corner."""
     if job.profile == "quick":
-        (a, _), (b, _) = rendered(*(each[PART] for each in scenes.motorcycle()))
-        for x in (a, b):
-            x[:40, :40] = 0
-        yield a, b
+        sources = [picture for picture, _ in rendered(*(each[PART] for each in scenes.motorcycle()))]
+        yield sources
+        corner = np.ones_like(sources[0])
+        corner[:40, :40] = 0
+        yield [picture * corner for picture in sources]
         return
     for pair in range(1, 21):
         yield [pictures.read(photos.file(f"lytro/pairs/lytro-{pair:02d}-{x}.jpg")).pixels for x in "AB"]
