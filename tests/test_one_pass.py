@@ -178,7 +178,7 @@ def test_tiles_agree_with_the_whole(flower, monkeypatch):
     image = np.tile(flower, (4, 3, 1))[:1200, :1100]
     whole = one_pass.estimate(image, filled=False)
     monkeypatch.setattr(use, "LARGEST", 0)
-    monkeypatch.setattr(use, "TILE", 768)
+    monkeypatch.setattr(use, "TILE", 1024)
     tiled = one_pass.estimate(image, filled=False)
     assert np.abs(tiled - whole).mean() < 0.005
     assert np.quantile(np.abs(tiled - whole), 0.999) < 0.05

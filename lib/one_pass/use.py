@@ -17,7 +17,7 @@ LEAST = 64
 """The shortest of them."""
 TILE = 1536
 """Side of a tile of a large photo, pixels: 0.6 GB."""
-OVERLAP = 384
+OVERLAP = 512
 """Of neighboring tiles, pixels."""
 LARGEST = 4_200_000
 """Photos of up to so many pixels are seen whole."""
