@@ -81,7 +81,7 @@ def commands(frames, output, methods):
     """The command of each method, and of enfuse where it is installed, on a stack of files."""
     files = [str(frame) for frame in frames]
     ours = {
-        method: [sys.executable, "-m", "lib", "fuse", *files, "-o", str(output), *COMMANDS[method]]
+        method: [sys.executable, "-m", "lib", "fuse", *files, "-o", str(output), "--force", *COMMANDS[method]]
         for method in methods
     }
     theirs = {"enfuse": ["enfuse", *ENFUSE, "-o", str(output), *files]} if shutil.which("enfuse") else {}
