@@ -5,10 +5,10 @@ import pytest
 from scipy import ndimage
 from skimage import metrics
 
-from lib import classifiers, paths, photos, scenes
+from lib import photos, scenes
 from lib.enhancement import unsharp_mask
 from lib.studies import enhancement as enhancement_study
-from lib.studies import records
+from lib.studies.run import Job
 
 
 def noise(*shape, seed=0):
@@ -126,14 +126,12 @@ def test_measures_without_a_region_are_left_out(photo):
 
 def test_record_says_what_it_was_measured_on(tmp_path, monkeypatch):
     rows = {"real": {"a": {"um": {"halo": 1.0}}}, "blurred": {"b": {"um": {"halo": 2.0}}}}
-    monkeypatch.setattr(paths, "RESULTS", tmp_path)
-    monkeypatch.setattr(classifiers, "load", lambda name: None)
-    monkeypatch.setattr(enhancement_study, "run", lambda *_: rows)
-    enhancement_study.main("quick", seed=3)
-    record = records.read("enhancement", "quick")
-    assert record["result"] == rows
-    assert record["data"] == {"real": ["a"], "blurred": ["b"]}
-    assert (record["profile"], record["seed"]) == ("quick", 3)
+    asked = []
+    monkeypatch.setattr(enhancement_study, "run", lambda *words, **options: asked.append(words) or rows)
+    job = Job("quick", seed=3, scale=1.0, folder=tmp_path)
+    assert enhancement_study.enhancement(job) == rows
+    assert job.data == {"real": ["a"], "blurred": ["b"]}
+    assert (asked[0][0], asked[0][2]) == ("quick", 3)
 
 
 @pytest.mark.skipif(not os.environ.get(photos.MIRROR), reason=f"{photos.MIRROR} names no folder with the photo sets")
