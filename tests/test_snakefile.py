@@ -112,6 +112,9 @@ def tree(tmp_path):
     top = tmp_path / "project"
     shutil.copytree(paths.ROOT / "lib", top / "lib", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(paths.ROOT / "Snakefile", top)
+    (top / "data").mkdir()
+    for table in paths.DATA.glob("*.tsv"):
+        shutil.copy(table, top / "data")
     (top / "book").mkdir()
     contents = {"root": "index", "parts": [{"chapters": [{"file": "walk"}]}]}
     (top / "book" / "_toc.yml").write_text(yaml.safe_dump(contents))
