@@ -12,6 +12,8 @@ from lib import photos, storage
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
+from lib import classifiers
+from lib.classifiers import spectrum_net
 from lib.one_pass import network, scenes, trainer, weights  # noqa: E402
 
 TINY = trainer.Recipe(batch=1, scenes=2, growth=0, rise=2)
@@ -100,3 +102,8 @@ def test_weights_are_of_this_network_only(tmp_path):
 def test_the_fill_command_renders_scenes_in_order(tmp_path):
     trainer.main(["fill", str(tmp_path), "--count", "2", "--split", "dev"], standalone_mode=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dev-0-000000.npy", "dev-0-000001.npy"]
+
+
+def test_its_layers_do_not_take_the_place_of_a_classifiers_of_the_same_name():
+    assert network.Polynomials.__module__ != spectrum_net.Polynomials.__module__
+    assert classifiers.load("spectrum_net-lens").output_shape == (None, 20)
