@@ -12,8 +12,8 @@ from lib import photos, storage
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
-from lib import classifiers
-from lib.classifiers import spectrum_net
+from lib import classifiers  # noqa: E402
+from lib.classifiers import spectrum_net  # noqa: E402
 from lib.one_pass import network, scenes, trainer, weights  # noqa: E402
 
 TINY = trainer.Recipe(batch=1, scenes=2, growth=0, rise=2)
