@@ -10,7 +10,8 @@ import pytest
 import scipy.fft
 
 from lib import one_pass, optics, paths, photos
-from lib.one_pass import degrade, export, filling, kernels, scenes, use
+from lib.one_pass import export, filling, use
+from lib.studies.one_pass import degrade, kernels, scenes
 
 needs_photos = pytest.mark.skipif(photos.MIRROR not in os.environ, reason=f"{photos.MIRROR} names no mirror of photos")
 LENSES = [kernels.draw(np.random.default_rng(seed)) for seed in range(12)]
@@ -125,7 +126,7 @@ def test_samples_keep_their_size_and_turn_with_their_truth():
 
 def test_noise_has_its_level():
     flat = np.full((200, 200, 3), 0.5, np.float32)
-    noisy = degrade.add_noise(flat, 5.0, np.random.default_rng(0), plain=True)
+    noisy = degrade.spoil(flat, 0, noise=5.0)
     assert 255 * (noisy - flat).std() == pytest.approx(5, rel=0.02)
 
 

@@ -14,7 +14,8 @@ tf = pytest.importorskip("tensorflow")
 
 from lib import classifiers  # noqa: E402
 from lib.classifiers import spectrum_net  # noqa: E402
-from lib.one_pass import network, scenes, trainer, weights  # noqa: E402
+from lib.one_pass import network, weights  # noqa: E402
+from lib.studies.one_pass import scenes, trainer  # noqa: E402
 
 TINY = trainer.Recipe(batch=1, scenes=2, growth=0, rise=2)
 

@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from lib import images
+
 GREATEST_SIGMA = 19.0
 """Pixels; what the network says beyond is cut, as the maps of all estimators here are."""
 ENCODER = (16, 32, 56, 88, 120)
@@ -56,7 +58,8 @@ class Gray(layers.Layer):
     """RGB in [0, 1] to gray levels of 0..255."""
 
     def call(self, x):
-        return 255 * (0.299 * x[..., 0:1] + 0.587 * x[..., 1:2] + 0.114 * x[..., 2:3])
+        red, green, blue = map(float, images.GRAY_WEIGHTS)
+        return 255 * (red * x[..., 0:1] + green * x[..., 1:2] + blue * x[..., 2:3])
 
 
 @keras.saving.register_keras_serializable("lib.one_pass")

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from lib import images
-from lib.one_pass import scenes
+from lib.studies.one_pass import scenes
+from lib.training import degradations
 
 MOST_NOISE = 10.0
 """Standard deviation, gray levels of 0..255: a small sensor at ISO 3200."""
@@ -37,12 +38,12 @@ def sample(stored, rng):
     photo = _expose(photo, rng)
     if rng.random() < 0.12:
         photo = np.repeat(images.to_gray(photo)[..., None], 3, axis=2)
-    if rng.random() < 0.7:
-        photo = add_noise(photo, MOST_NOISE * rng.random() ** 1.7, rng, spread=rng.uniform(0.3, 0.9))
+    if rng.random() < 0.6:
+        photo = _sense(photo, MOST_NOISE * rng.random() ** 1.7, rng.uniform(0.3, 0.9), rng)
     photo = _develop(photo, rng)
     lot = rng.random()
     if lot < 0.35:
-        photo = compress(photo, int(rng.integers(50, 98)))
+        photo = _compress(photo, int(rng.integers(50, 98)))
     elif lot < 0.85:
         photo = np.rint(photo * 255) / np.float32(255)
     return photo, sigma
@@ -72,31 +73,17 @@ def _expose(photo, rng):
     return np.clip(photo, 0, 1)
 
 
-def add_noise(photo, level, rng, spread=0.0, plain=False):
-    """Noise of a sensor.
+def _sense(photo, level, spread, rng):
+    """Noise of a sensor, of this deviation in gray levels at middle gray.
 
-    Parameters
-    ----------
-    photo : (H, W, 3) float32 ndarray in [0, 1]
-    level : float
-        Standard deviation at middle gray, gray levels of 0..255.
-    rng : numpy.random.Generator
-    spread : float
-        Sigma of the correlation of a part of the noise, as developing leaves it, pixels.
-    plain : bool
-        White, independent in the three channels and the same at each brightness.
-
-    Returns
-    -------
-    (H, W, 3) float32 ndarray
-        In [0, 1].
+    Half of it is correlated, as developing leaves it: `spread` is the sigma of that, pixels.
     """
-    kind = 1.0 if plain else rng.random()
+    kind = rng.random()
     noise = rng.standard_normal((*photo.shape[:2], 1 if kind < 0.25 else 3), np.float32)
-    if kind < 0.5 and spread:
+    if kind < 0.5:
         noise = cv2.GaussianBlur(noise, (0, 0), spread).reshape(noise.shape)
         noise /= noise.std() + 1e-6
-    if not plain and rng.random() < 0.5:  # of light: its variance grows with the signal
+    if rng.random() < 0.5:  # of light: its variance grows with the signal
         noise = noise * np.sqrt(0.1 + 1.8 * photo)
     return np.clip(photo + noise * np.float32(level / 255), 0, 1)
 
@@ -112,17 +99,35 @@ def _develop(photo, rng):
     return photo
 
 
-def compress(photo, quality):
-    """A photo as JPEG of this quality gives it back; (H, W, 3) float32 in [0, 1]."""
-    levels = np.uint8(np.rint(photo[..., ::-1] * 255))
-    _, file = cv2.imencode(".jpg", levels, (cv2.IMWRITE_JPEG_QUALITY, quality))
-    return np.float32(cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1]) / 255
+def _compress(photo, quality):
+    return np.float32(degradations.as_jpeg(images.to_uint8(photo), quality)) / 255
 
 
-def spoil(image, seed, noise=0.0, jpeg=None, gray=False):
-    """A picture as it is measured on: with white noise of this level, as JPEG or rounded to 8 bits."""
+def spoil(photo, seed, noise=0.0, jpeg=None, gray=False):
+    """A photo as it is measured on.
+
+    Parameters
+    ----------
+    photo : (H, W, 3) float32 ndarray in [0, 1]
+    seed : int
+        Of the noise.
+    noise : float
+        White and independent in the channels, standard deviation in gray levels of 0..255.
+    jpeg : int, optional
+        Quality, after the noise.
+    gray : bool
+        Without its colors.
+
+    Returns
+    -------
+    (H, W, 3) float32 ndarray
+        In 8 bits' steps.
+    """
     if gray:
-        image = np.repeat(images.to_gray(image)[..., None], 3, axis=2)
+        photo = np.repeat(images.to_gray(photo)[..., None], 3, axis=2)
+    levels = images.to_uint8(photo)
     if noise:
-        image = add_noise(image, noise, np.random.default_rng(seed), plain=True)
-    return compress(image, jpeg) if jpeg else np.rint(image * 255) / np.float32(255)
+        levels = degradations.add_noise(levels, noise, np.random.default_rng(seed))
+    if jpeg:
+        levels = degradations.as_jpeg(levels, jpeg)
+    return np.float32(levels) / 255

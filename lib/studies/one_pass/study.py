@@ -13,9 +13,10 @@ import numpy as np
 
 from lib import figures, images, one_pass, optics, patches, photos, pictures, scenes
 from lib.metrics.map_errors import map_errors, mask_scores
-from lib.one_pass import degrade, filling
+from lib.one_pass import filling
 from lib.studies import comparisons, records
 from lib.studies.camera import measured
+from lib.studies.one_pass import degrade
 from lib.studies.run import study
 
 # What needs TensorFlow is imported where it is used.
@@ -43,9 +44,9 @@ A photo, (H, W, 3) in [0, 1], to sigma in pixels, 0 to 19, and the ends of its 8
 - **Network**: `lib.one_pass.network`, {result["weights"]:,} weights, stored in float16 (`one_pass.npz`), and the same
   for other programs (`one_pass.onnx`): "photo", (N, H, W, 3) float32 with sides that are multiples of 32 and at least
   64, to "sigma", (N, H, W, 3): sigma, low, high.
-- **Scenes**: `lib.one_pass.scenes`, {result["scenes"]:,} of 256x256 pixels, rendered from the training photos of
-  {", ".join(photos.TRAINING_SETS)}; kernels of no camera in particular (`lib.one_pass.kernels`); noise up to 10 gray
-  levels, JPEG, rescaling (`lib.one_pass.degrade`).
+- **Scenes** (`lib.studies.one_pass`): {result["scenes"]:,} of 256x256 pixels, rendered from the training photos of
+  {", ".join(photos.TRAINING_SETS)}; kernels of no camera in particular (`kernels`); noise up to 10 gray
+  levels, JPEG, rescaling (`degrade`).
 - **Recipe**: {result["steps"]:,} steps of {result["recipe"]["batch"]} scenes, Adam, rate {result["recipe"]["rate"]:g},
   {record["seconds"] / 3600:.1f} hours on a part of two cores, seed {record["seed"]}, profile {record["profile"]},
   commit {record["commit"]}.
@@ -68,7 +69,8 @@ Photos held out:
 )
 def train(job):
     """The one-pass network, trained on scenes that are rendered on the way."""
-    from lib.one_pass import export, scenes, trainer, weights
+    from lib.one_pass import export, weights
+    from lib.studies.one_pass import scenes, trainer
 
     steps = job.count(STEPS[job.profile], least=2)
     training = trainer.Training(job.folder / "run", job.folder / "pool", seed=job.seed, **_made_smaller(job))
@@ -89,7 +91,7 @@ def train(job):
 
 def _made_smaller(job):
     """What is less in a training of the quick profile: a minute of time, and no photo of the registry."""
-    from lib.one_pass import trainer
+    from lib.studies.one_pass import trainer
 
     if job.profile != "quick":
         return {"recipe": trainer.Recipe()}
@@ -116,7 +118,7 @@ LARGEST_SIDE = 256
 @study("one_pass", (1, 25, 20), "held-out photos, rendered scenes, pixel4, cuhk", ("train_one_pass",))
 def judge(job):
     """The one-pass network on photos and scenes that neither trained nor chose anything."""
-    from lib.one_pass import scenes as training_scenes
+    from lib.studies.one_pass import scenes as training_scenes
 
     if job.profile == "quick":
         sharp = {name: photos.load(name) for name in ("coffee", "rocket")}
@@ -343,13 +345,13 @@ ROWS = (
     ("no things of photos as outlines", {}, {"scenes.THINGS": 0.0}),
     ("error in roots only", {"sigma_weight": 0.0}, {}),
 )
-"""Label, changes of recipe or seed, and constants of `lib.one_pass` for the row; the first renders the dev scenes."""
+"""Label, changes of recipe or seed, and constants of this package for the row; the first renders the dev scenes."""
 
 
 @study("one_pass_ablation", (3, 120, 60), "the photos in focus, train and dev", ("photos",), gpu=True)
 def ablation(job):
     """The one-pass network with one change a row, each trained as long: errors on the same dev scenes."""
-    from lib.one_pass import scenes, trainer
+    from lib.studies.one_pass import scenes, trainer
 
     rows, smaller = [], _made_smaller(job)
     for number, (label, changes, constants) in enumerate(ROWS):
@@ -358,7 +360,7 @@ def ablation(job):
         options = smaller | {"recipe": recipe, "seed": changes.get("seed", job.seed)}
         with contextlib.ExitStack() as stack:
             for name, value in constants.items():
-                stack.enter_context(mock.patch(f"lib.one_pass.{name}", value))
+                stack.enter_context(mock.patch(f"lib.studies.one_pass.{name}", value))
             training = trainer.Training(Path(job.folder) / f"run-{number}", pool, **options)
             training.dev_pool = scenes.Pool(Path(job.folder) / "pool", "dev", pictures=smaller.get("pictures"))
             training.train(job.count(SHORT[job.profile], least=2), job.say)

@@ -19,7 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from lib import optics, storage
-from lib.one_pass import degrade, network, scenes, weights
+from lib.one_pass import network, weights
+from lib.studies.one_pass import degrade, scenes
 
 CHECKPOINT_SECONDS = 240
 """A killed run loses at most this much work, plus one batch."""
@@ -68,8 +69,8 @@ class Recipe:
     average: float = 0.998
     sigma_weight: float = 0.3
     scenes: int = 600
-    growth: float = 0.4
-    most_scenes: int = 12_000
+    growth: float = 1.0
+    most_scenes: int = 20_000
 
     def rate_at(self, step, steps):
         """The rate of learning at a step of so many."""

@@ -1,7 +1,7 @@
 """Scenes whose defocus is known, to train on.
 
 A scene is a stack of layers, each a surface at a slanted depth with an outline, blurred by one lens and laid over the
-farther ones by its blurred opacity. What the surfaces show are photos in focus, or nothing: a fifth are plain, since a
+farther ones by its blurred opacity. What the surfaces show are photos in focus, or nothing: some are plain, since a
 flat thing's blur shows at its outline and a network has to learn that. Outlines are drawn, or follow the edges of
 things in a photo. The lens (`kernels`) works on light, where highlights keep their strength, in two scenes of three.
 """
@@ -15,8 +15,8 @@ import numpy as np
 import scipy.fft
 
 from lib import images, optics, paths, photos, storage
-from lib.one_pass import kernels
 from lib.pictures import read
+from lib.studies.one_pass import kernels
 
 SIZE = 256
 """Side of a scene, pixels."""
@@ -27,8 +27,10 @@ GREATEST_SIGMA = 20.0
 """Pixels."""
 HELD_OUT = 10
 """Every tenth photo of a set watches over the training."""
-PLAIN = 0.2
-"""Share of the surfaces that are plain."""
+PLAIN = 0.15
+"""Share of the surfaces that are plain, but for those that fill an evenly blurred scene: nothing tells there."""
+EVEN = 0.3
+"""Share of the scenes that are one surface, blurred evenly."""
 LIGHT = 0.65
 """Share of the scenes whose lens works on light; in the others, as in the paper, on stored values."""
 THINGS = 1.0
@@ -164,16 +166,17 @@ def _plain(color, rng):
     return surface
 
 
-def _surface(pictures, rng):
-    """What a layer shows, (TILE, TILE, 3) float32 in [0, 1]."""
+def _surface(pictures, rng, plain=None):
+    """What a layer shows, (TILE, TILE, 3) float32 in [0, 1]; `plain` is the share of plain ones, else `PLAIN`."""
+    plain = PLAIN if plain is None else plain
     cut = _cut(pictures, rng)
     kind = rng.random()
     if kind < 0.12:  # little contrast
         mean = cut.mean((0, 1))
         cut = mean + (cut - mean) * np.float32(10 ** rng.uniform(-1.5, 0))
-    elif kind < 0.12 + PLAIN:
+    elif kind < 0.12 + plain:
         cut = _plain(cut.mean((0, 1)) * rng.uniform(0.4, 1.6), rng)
-    elif kind < 0.2 + PLAIN:  # the outlines of things without their detail
+    elif kind < 0.2 + plain:  # the outlines of things without their detail
         cut = cv2.bilateralFilter(cut, 9, 0.15, 5)
     if rng.random() < 0.15:  # a shadow, whose soft border is none of the lens's
         shadow = cv2.GaussianBlur(_outline(rng), (0, 0), rng.uniform(1, 15))
@@ -262,7 +265,7 @@ def _signed_sigma(count, rng):
     lot = rng.random()
     layer = 0 if lot < 0.25 else -1 if lot < 0.6 else rng.integers(count)  # in focus: the far, the near, or any
     focus = depths[layer][tuple(rng.integers(MARGIN, TILE - MARGIN, 2))]
-    greatest = rng.uniform(0.5, 12) if rng.random() < 0.65 else rng.uniform(8, GREATEST_SIGMA)
+    greatest = rng.uniform(0.5, 12) if rng.random() < 0.5 else rng.uniform(8, GREATEST_SIGMA)
     inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
     scale = greatest / max(max(np.abs(depth[inner] - focus).max() for depth in depths), 0.08)
     return [np.clip(scale * (depth - focus), -GREATEST_SIGMA, GREATEST_SIGMA) for depth in depths]
@@ -329,13 +332,13 @@ def render(pictures, rng):
         return _highlights(tone[0](surface), rng) if tone else surface
 
     lot = rng.random()
-    if lot < 0.22:
-        amount = rng.uniform(0, GREATEST_SIGMA) if rng.random() < 0.55 else np.expm1(rng.uniform(0, np.log(20)))
-        amount = 0.0 if rng.random() < 0.25 else amount
+    if lot < EVEN:
+        amount = rng.uniform(0, GREATEST_SIGMA) if rng.random() < 0.7 else np.expm1(rng.uniform(0, np.log(20)))
+        amount = 0.0 if rng.random() < 0.2 else amount
         signed = np.full((TILE, TILE), amount * rng.choice([-1, 1]), np.float32)
-        light, sigma = _blur(lit(_surface(pictures, rng)), None, signed, lens)
+        light, sigma = _blur(lit(_surface(pictures, rng, plain=0)), None, signed, lens)
     else:
-        signed = _signed_sigma(1 if lot < 0.36 else int(rng.integers(2, 6)), rng)
+        signed = _signed_sigma(1 if lot < EVEN + 0.14 else int(rng.integers(2, 6)), rng)
         one_photo = _surface(pictures, rng) if rng.random() < 0.3 else None  # its things, moved in depth only
         light, sigma = _blur(
             lit(one_photo if one_photo is not None else _surface(pictures, rng)), None, signed[0], lens
