@@ -1,19 +1,13 @@
 """The blur map of a photo: a classifier's answers on overlapping windows, averaged (section 3.2)."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 
-from lib import engines, images, patches, pictures, storage
+from lib import engines, images, patches
 
 BATCH = 1024
 """Windows classified at a time; bounds the memory, 1 kB to 1 MB of activations each."""
 LABELS = ("hard", "expected")
-_OVERSHOOT = 1
-"""How far below 0 the refinement may take a map, pixels."""
-_LARGEST = 2 * (patches.LEVELS - 1)
-"""Twice the largest sigma that a map of this book has, pixels."""
 
 
 def estimate(image, model, step=8, labels="hard", confidence=False, smooth=False, progress=None, engine="keras"):
@@ -170,131 +164,3 @@ def _running_mean(answers, length, step):
     first = np.maximum(-(-(pixel - patches.SIZE + 1) // step), 0)
     sums = np.concatenate([np.zeros((1, answers.shape[1])), np.cumsum(answers, axis=0)])
     return (sums[last + 1] - sums[first]) / (last + 1 - first)[:, None]
-
-
-def read_map(path, shape):
-    """Read an array of numbers that fits a photo, such as a map that `write_map` wrote.
-
-    Parameters
-    ----------
-    path : path
-        Of a ``.npy`` file, or of a picture that `write_map` wrote.
-    shape : (int, int)
-        H and W of the photo.
-
-    Returns
-    -------
-    (H, W) float32 ndarray
-
-    Raises
-    ------
-    ImageError
-        The file is missing, is no array of numbers, holds NaN or has another shape.
-    """
-    try:
-        white = pictures.white_of_map(path)
-        values = np.load(path, allow_pickle=False) if white is None else white * pictures.read(path).pixels
-    except (OSError, ValueError, EOFError) as error:
-        kind = type(error).__name__
-        msg = f"Cannot read the map {path} ({kind}): expected the .npy file of `defocus map`, or its picture."
-        raise pictures.ImageError(msg) from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or values.shape != tuple(shape):
-        found = getattr(values, "shape", "several arrays"), getattr(values, "dtype", "")
-        msg = f"The map {path} does not fit: expected numbers of shape {tuple(shape)}, as the photo, got {found}."
-        raise pictures.ImageError(msg)
-    if not np.isfinite(values).all():
-        msg = f"The map {path} holds NaN or infinity: estimate it again."
-        raise pictures.ImageError(msg)
-    return values.astype(np.float32)
-
-
-def read_sigma(path, shape, scale=None):
-    """Read a map of sigma in pixels, and refuse one that looks like a map of another scale.
-
-    Parameters
-    ----------
-    path : path
-        Of a ``.npy`` file or a picture that `write_map` wrote; with a scale, of any picture.
-    shape : (int, int)
-        H and W of the photo.
-    scale : float, optional
-        Sigma, in pixels, of the value 1 or of white: for maps from elsewhere. 1 says that it is sigma.
-
-    Returns
-    -------
-    (H, W) float32 ndarray, sigma in pixels
-
-    Raises
-    ------
-    ImageError
-        As `read_map`, and where the values are from 0 to 1, or are no sigma that a photo could have.
-    """
-    path = Path(path)
-    if path.suffix.lower() in pictures.SUFFIXES and path.is_file() and pictures.white_of_map(path) is None:
-        if scale is None:
-            msg = f"The picture {path} does not say its scale: say the sigma of white, in pixels, with --map-scale."
-            raise pictures.ImageError(msg)
-        values = images.to_gray(pictures.read(path).pixels)
-        if values.shape != tuple(shape):
-            msg = f"The map {path} does not fit: expected shape {tuple(shape)}, as the photo, got {values.shape}."
-            raise pictures.ImageError(msg)
-    else:
-        values = read_map(path, shape)
-    low, high = float(values.min()), float(values.max())
-    if scale is None and not is_own_array(path) and pictures.white_of_map(path) is None and 0 < high <= 1:
-        msg = (
-            f"The map {path} goes from {low:g} to {high:g}, as one of the scale 0 to 1 does: expected sigma in pixels."
-        )
-        msg_0 = f"{msg} Say the sigma of 1 with --map-scale; --map-scale 1 if it is sigma."
-        raise pictures.ImageError(msg_0)
-    values = values * np.float32(1 if scale is None else scale)
-    low, high = float(values.min()), float(values.max())
-    if low < -_OVERSHOOT or (scale is None and high > _LARGEST):
-        msg = f"The map {path} goes from {low:g} to {high:g}: expected sigma in pixels, 0 to {_LARGEST}."
-        raise pictures.ImageError(msg if scale else f"{msg} Say the sigma of its value 1 with --map-scale.")
-    return values
-
-
-def write_map(target, sigma):
-    """Write a map as a float32 ``.npy`` and as a 16 bit picture beside it, each whole or not at all.
-
-    Parameters
-    ----------
-    target : Path
-        Of the picture, ``.png`` or ``.tif``.
-    sigma : (H, W) float32 ndarray
-        Pixels; the picture holds 0 to 19.
-    """
-    peak = patches.LEVELS - 1
-    with storage.whole(array_of(target)) as file:
-        storage.save_array(file, sigma.astype(np.float32))
-        pictures.write(target, np.clip(sigma / peak, 0, 1), bits=16, description=f"{pictures.MAP}{peak}")
-
-
-def array_of(target):
-    """The array that `write_map` writes beside a picture."""
-    return target.with_name(target.stem + ".npy")
-
-
-def is_own_array(path):
-    """Whether an array is what `write_map` wrote, and nobody changed it since: the picture beside it shows it.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    bool
-    """
-    for suffix in (".png", ".tif", ".tiff"):
-        picture = path.with_suffix(suffix)
-        if path.suffix == ".npy" and picture.is_file() and pictures.is_own(picture):
-            try:
-                shown = pictures.white_of_map(picture) * pictures.read(picture).pixels
-                sigma = read_map(path, shown.shape)
-            except (TypeError, pictures.ImageError):
-                continue
-            if np.abs(np.clip(sigma, 0, patches.LEVELS - 1) - shown).max() < 1e-3:
-                return True
-    return False

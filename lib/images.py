@@ -1,14 +1,44 @@
-"""Pictures as arrays, ``(H, W[, 3]) float32`` in [0, 1]: checks, gray levels, depths. For files see `lib.pictures`."""
+"""Pictures as arrays, ``(H, W[, 3]) float32`` in [0, 1]: from a file, checked, in gray, in 8 bit."""
 
 import cv2
 import numpy as np
+from PIL import Image
 
 GRAY_WEIGHTS = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
 """Rec. 601 luma weights of R, G and B, in full digits."""
 
 
-_PEAK = {8: 255, 16: 65535}
-_TYPE = {8: np.uint8, 16: np.uint16}
+class ImageError(ValueError):
+    """A picture file that cannot be read or written; the message is one line."""
+
+
+def read(path):
+    """Read a picture of 8 or 16 bit: a PNG, JPEG, TIFF, BMP or PPM file.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    (H, W[, 3]) float32 ndarray in [0, 1]
+        Upright, without transparency. The commands, which write such files too, keep all of it: `lib.cli.pictures`.
+
+    Raises
+    ------
+    ImageError
+        If there is no whole picture of these kinds.
+    """
+    try:
+        with Image.open(path) as file:
+            file.load()  # refuses a file that is cut off, which OpenCV would fill up
+        samples = cv2.imread(str(path), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+        peak = np.iinfo(samples.dtype).max
+    except (AttributeError, OSError, SyntaxError, ValueError) as error:
+        kind = type(error).__name__
+        msg = f"Cannot read {path} ({kind}): expected a whole picture of 8 or 16 bit; name one, or convert it to PNG."
+        raise ImageError(msg) from error
+    return np.divide(samples if samples.ndim == 2 else samples[..., ::-1], np.float32(peak), dtype=np.float32)
 
 
 def check_image(image, name="image"):
@@ -112,20 +142,9 @@ def to_uint8(image):
     >>> to_uint8(np.array([[0.0, 0.5, 1.0]]))
     array([[  0, 128, 255]], dtype=uint8)
     """
-    return quantize(image, 8)
-
-
-def quantize(image, bits):
-    """Round [0, 1] to the full range of an unsigned integer of `bits`."""
-    scaled = np.multiply(image, np.float32(_PEAK[bits]), dtype=np.float32)
+    scaled = np.multiply(image, np.float32(255), dtype=np.float32)
     np.rint(scaled, out=scaled)
-    return np.clip(scaled, 0, _PEAK[bits], out=scaled).astype(_TYPE[bits])
-
-
-# Reading
-
-
-# Writing
+    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
 
 
 def window_variance(values, size):

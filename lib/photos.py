@@ -23,7 +23,7 @@ import pooch
 import requests
 from tqdm.auto import tqdm
 
-from lib import paths, pictures
+from lib import images, paths
 
 MIRROR = "DEFOCUS_PHOTOS"
 """Environment variable that names the mirror folder."""
@@ -41,7 +41,7 @@ DIV2K = "div2k/bicubic_x8"
 """The TensorFlow data set. All of DIV2K's have the same photos; this one adds the smallest download."""
 
 
-class PhotoError(pictures.ImageError):
+class PhotoError(images.ImageError):
     """A photo that cannot be had: no network, no mirror, or a file that is not the one expected."""
 
 
@@ -94,7 +94,7 @@ def load(name):
     ((400, 600, 3), (576, 576, 3))
     """
     if name in SHIPPED:
-        return pictures.read(paths.DATA / "photos" / SHIPPED[name]).pixels
+        return images.read(paths.DATA / "photos" / SHIPPED[name])
     if name not in BUNDLED:
         msg = f"Unknown photo {name!r}; choose one of {', '.join((*BUNDLED, *SHIPPED))}."
         raise ValueError(msg)
@@ -259,9 +259,9 @@ def div2k(split="train", folder=None):
         msg = f"Unknown split {split!r} of DIV2K; choose train or validation."
         raise ValueError(msg)
     if stand_in := os.environ.get(STAND_IN):
-        found = sorted(path for path in Path(stand_in).iterdir() if path.suffix in pictures.SUFFIXES)
+        found = sorted(path for path in Path(stand_in).iterdir() if path.suffix in (".png", ".jpg"))
         for path in found[:-1] if split == "train" else found[-1:]:
-            yield path.stem, np.uint8(np.rint(255 * pictures.read(path).pixels))
+            yield path.stem, np.uint8(np.rint(255 * images.read(path)))
         return
     import tensorflow_datasets as tfds  # here: it takes seconds to import
 

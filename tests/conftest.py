@@ -2,7 +2,8 @@
 
 import pytest
 
-from lib import paths, photos, pictures
+from lib import paths, photos
+from lib.cli import pictures
 
 
 @pytest.fixture(autouse=True)

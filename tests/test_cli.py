@@ -10,9 +10,9 @@ import pytest
 from command_line import run
 from PIL import Image
 
-from lib import blur_map, classifiers, estimators, images, one_pass, pictures, refinement
-from lib.blur_map import write_map
-from lib.cli import jobs
+from lib import blur_map, classifiers, estimators, images, one_pass, refinement
+from lib.cli import jobs, map_files, pictures
+from lib.cli.map_files import write_map
 
 ROOT = Path(__file__).resolve().parent.parent
 LENS = "mobilenet_v2-lens"
@@ -244,7 +244,7 @@ def test_a_map_that_does_not_fit_is_refused(tmp_path, content, part):
     else:
         np.save(path, content)
     with pytest.raises(pictures.ImageError) as error:
-        blur_map.read_map(path, (4, 3))
+        map_files.read_map(path, (4, 3))
     assert part in str(error.value)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib import images, photos, pictures, shallow_focus
+from lib import images, photos, shallow_focus
+from lib.cli import pictures
 
 HEIGHT, WIDTH = 60, 80
 

@@ -7,7 +7,8 @@ import command_line
 import numpy as np
 import pytest
 
-from lib import estimators, pictures
+from lib import estimators
+from lib.cli import pictures
 
 METHODS = "entropy,fdm"
 

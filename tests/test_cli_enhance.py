@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from lib import blur_map, classifiers, enhancement, images, photos, pictures, refinement
+from lib import blur_map, classifiers, enhancement, images, photos, refinement
+from lib.cli import pictures
 from lib.cli.enhance import enhance_command, options_of
 
 

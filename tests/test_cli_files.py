@@ -11,7 +11,8 @@ from command_line import run
 from PIL import Image
 from skimage import data
 
-from lib import blur_map, cli, images, one_pass, pictures
+from lib import cli, images, one_pass
+from lib.cli import map_files, pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 UM = ("--method", "um")
@@ -233,7 +234,7 @@ def test_the_picture_of_a_map_is_a_map(shots, tmp_path, ending):
 
 
 def test_our_own_map_of_a_sharp_photo_is_taken_though_it_ends_below_1(shots, tmp_path):
-    blur_map.write_map(tmp_path / "map.png", np.full((64, 96), 0.5, np.float32))
+    map_files.write_map(tmp_path / "map.png", np.full((64, 96), 0.5, np.float32))
     assert run("blur", shots / "two.png", "-o", tmp_path / "out.png", "--map", tmp_path / "map.npy") == 0
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from lib import fusion, images, photos, pictures
+from lib import fusion, images, photos
+from lib.cli import pictures
 
 HEIGHT, WIDTH = 120, 160
 

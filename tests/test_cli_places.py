@@ -18,7 +18,8 @@ from command_line import run
 from PIL import Image
 from skimage import data
 
-from lib import engines, one_pass, pictures, storage
+from lib import engines, one_pass, storage
+from lib.cli import pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = "entropy,laplacian_variance"

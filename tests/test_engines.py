@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from lib import blur_map, classifiers, engines, images, paths, photos, pictures
+from lib import blur_map, classifiers, engines, images, paths, photos
+from lib.cli import pictures
 from lib.engines import core, onnx, openvino
 from lib.studies import blur_map as blur_map_study
 

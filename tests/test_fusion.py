@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lib import fusion, images, paths, photos, pictures, scenes
+from lib import fusion, images, paths, photos, scenes
 from lib.fusion import gfdf, gff, ifgd, ours, paper
 from lib.fusion import stack as module
 from lib.metrics import fusion_metrics
@@ -98,7 +98,7 @@ def test_a_true_gradient_is_integrated_exactly(shape, reconstruct):
 @pytest.mark.parametrize("image", ["Cookie", "Flower"])
 @pytest.mark.parametrize(("method", "row"), [("gff-table3", "GFF"), ("gfdf", "GFDF"), ("ifgd", "GDIIF")])
 def test_rows_of_table_3_are_the_paper_s(image, method, row):
-    stack = [pictures.read(photos.file(name)).pixels for name in fusion_study.PAIRS[image]]
+    stack = [images.read(photos.file(name)) for name in fusion_study.PAIRS[image]]
     measured = fusion_metrics(*map(images.to_uint8, (*stack, fusion.fuse(stack, method))))
     printed = np.genfromtxt(paths.PAPER / "table3.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
     (expected,) = printed[(printed["image"] == image) & (printed["method"] == row)]

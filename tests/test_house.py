@@ -13,7 +13,6 @@ ROOMS = (
     "methods",
     "images",
     "region_fill",
-    "pictures",
     "figures",
     "optics",
     "photos",

@@ -14,7 +14,8 @@ import pytest
 from scipy import ndimage
 from skimage import data
 
-from lib import images, paths, photos, pictures, scenes
+from lib import images, paths, photos, scenes
+from lib.cli import pictures
 
 needs_mirror = pytest.mark.skipif(
     not os.environ.get(photos.MIRROR), reason=f"{photos.MIRROR} names no folder with the photo sets"
@@ -59,7 +60,7 @@ def test_photos_that_come_along_are_those_of_the_registry(name):
         assert pooch.file_hash(str(paths.DATA / "photos" / photos.SHIPPED[name])) == row["sha256"]
         assert photo.shape == (576, 576, 3)
     elif os.environ.get(photos.MIRROR):
-        whole = pictures.read(photos.file(f"focus_stack_pcb/pcb_00{name[-1]}.jpg")).pixels
+        whole = images.read(photos.file(f"focus_stack_pcb/pcb_00{name[-1]}.jpg"))
         scaled = cv2.resize(whole, (800, 600), interpolation=cv2.INTER_AREA)
         assert np.sqrt(np.mean((photo - scaled) ** 2)) < 0.01  # JPEG
 
@@ -110,7 +111,7 @@ def warp_error(left, right, disparity):
 def test_middlebury_disparity_is_in_pixels_of_the_picture(scene):
     left, disparity = scenes.middlebury(scene)
     other = "im6" if scene in ("Cones", "Teddy") else "view5"
-    right = pictures.read(photos.file(f"middlebury_third/{scene}/{other}.png")).pixels
+    right = images.read(photos.file(f"middlebury_third/{scene}/{other}.png"))
     error = warp_error(left, right, disparity)
     assert error < 0.03
     assert warp_error(left, right, disparity * 1.1) > 1.5 * error
@@ -174,7 +175,7 @@ def test_mirror_has_every_set(set_name):
     found = photos.files(set_name, progress=False)
     assert found == sorted(found)
     assert len(found) == sum(name.startswith(f"{set_name}/") for name in photos._registry())
-    images.check_image(pictures.read(found[0]).pixels)
+    images.check_image(images.read(found[0]))
 
 
 @needs_mirror

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from lib import classifiers, cli, paths, photos, pictures, storage
+from lib import classifiers, cli, paths, photos, storage
+from lib.cli import pictures
 from lib.studies import adopt, chapters, fingerprint, records, run
 
 

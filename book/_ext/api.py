@@ -16,7 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 import lib
 
 ROOMS = {
-    "Pictures and places": ("paths", "storage", "methods", "images", "region_fill", "pictures", "figures"),
+    "Pictures and places": ("paths", "storage", "methods", "images", "region_fill", "figures"),
     "Optics and scenes": ("optics", "photos", "scenes"),
     "Patches and networks": ("patches", "dataset", "classifiers", "training", "engines"),
     "From patches to a map": ("guided_filter", "matting", "blur_map", "refinement", "one_pass"),

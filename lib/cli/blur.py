@@ -2,10 +2,11 @@
 
 import click
 
-from lib import pictures, shallow_focus
+from lib import shallow_focus
+from lib.cli import pictures
 from lib.cli.jobs import pair, run
 from lib.cli.options import EDITED, map_options, output_options, photos_argument, refuse_others
-from lib.pictures import edited
+from lib.cli.pictures import edited
 from lib.shallow_focus import weights
 
 OPTIONS = {

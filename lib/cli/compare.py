@@ -11,9 +11,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from lib import images, pictures, storage
-from lib.blur_map import read_map, read_sigma
+from lib import images, storage
+from lib.cli import pictures
 from lib.cli.jobs import Folder, UserError, describe, pair, run
+from lib.cli.map_files import read_map, read_sigma
 from lib.cli.options import REFUSED, import_tensorflow, output_options, photos_argument
 from lib.studies import fingerprint
 

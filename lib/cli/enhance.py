@@ -6,10 +6,11 @@ from dataclasses import replace
 import click
 import numpy as np
 
-from lib import enhancement, pictures
+from lib import enhancement
+from lib.cli import pictures
 from lib.cli.jobs import pair, run
 from lib.cli.options import EDITED, MAPS, map_options, output_options, photos_argument, refuse_given, refuse_others
-from lib.pictures import edited
+from lib.cli.pictures import edited
 
 CURVE = ("alpha1", "beta1", "alpha2", "beta2")
 

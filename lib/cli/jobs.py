@@ -8,7 +8,8 @@ import click
 from PIL import Image
 from tqdm import tqdm
 
-from lib import blur_map, pictures, storage
+from lib import storage
+from lib.cli import map_files, pictures
 
 # What needs TensorFlow is imported where it is used: `--help` and a mistyped path answer at once.
 
@@ -87,7 +88,7 @@ class Writing:
 
 def _is_own(path):
     """Whether this program wrote a file and nobody changed it since; arrays are known by the picture beside them."""
-    return blur_map.is_own_array(path) if path.suffix.lower() == ".npy" else pictures.is_own(path)
+    return map_files.is_own_array(path) if path.suffix.lower() == ".npy" else pictures.is_own(path)
 
 
 def pair(photos, output, suffix=None, endings=None):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import click
 
-from lib import blur_map, pictures
+from lib.cli import map_files, pictures
 from lib.cli.jobs import pair, run
 from lib.cli.options import REFUSED, estimator_options, output_options, photos_argument, refuse_given
 
@@ -47,14 +47,14 @@ def map_command(photos, output, writing, estimate, interval, labels, variant, no
         return [target.with_stem(target.stem + end) for end in (INTERVAL if interval else ("",))]
 
     def files(target):
-        return [file for name in pictures_of(target) for file in (name, blur_map.array_of(name))]
+        return [file for name in pictures_of(target) for file in (name, map_files.array_of(name))]
 
     def work(photo, target):
         picture = pictures.read(photo)
         windows = {"labels": labels, "variant": None if no_refine else variant}
         maps = estimate(picture.pixels, photo.name, interval=interval, **windows)
         for name, sigma in zip(pictures_of(target), maps if interval else [maps], strict=True):
-            blur_map.write_map(name, sigma)
+            map_files.write_map(name, sigma)
         writing.wrote(*files(target))
         writing.note(photo, picture.unread)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from lib import blur_map, engines, estimators, one_pass, refinement
-from lib.cli import jobs
-from lib.pictures.silence import silence
+from lib.cli import jobs, map_files
+from lib.cli.silence import silence
 
 photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
 """Any number of photos and folders of photos."""
@@ -193,7 +193,7 @@ def _from_files(map_file, scale, photos):
         raise jobs.UserError(msg)
     else:
         files = {names[0]: map_file}
-    return lambda pixels, label: blur_map.read_sigma(files[label], pixels.shape[:2], scale)
+    return lambda pixels, label: map_files.read_sigma(files[label], pixels.shape[:2], scale)
 
 
 def _map_of(name, folder):

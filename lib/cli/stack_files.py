@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lib import images, pictures, storage
+from lib import images, storage
+from lib.cli import pictures
 from lib.cli.jobs import progress
 from lib.fusion import align, tone
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from lib import images, optics, photos, pictures
+from lib import images, optics, photos
 
 MIDDLEBURY_THIRD = ("Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy")
 """The stereo scenes of the set "middlebury_third"."""
@@ -122,7 +122,7 @@ def middlebury(scene):
 
 def _pixels(name):
     """What a picture of the registry holds, float32 in [0, 1]."""
-    return pictures.read(photos.file(name)).pixels
+    return images.read(photos.file(name))
 
 
 def fill_disparity(disparity):

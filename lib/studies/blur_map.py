@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import blur_map, engines, images, patches, paths, photos, pictures
+from lib import blur_map, engines, images, patches, paths, photos
 from lib.engines.core import onnx_file
 from lib.studies import records
 from lib.studies.run import study
@@ -227,7 +227,7 @@ def unseen(contestants, files, count=UNSEEN):
     dict of str to float
         By engine.
     """
-    every = windows(count, pictures=[images.to_gray(pictures.read(path).pixels) for path in files])
+    every = windows(count, pictures=[images.to_gray(images.read(path)) for path in files])
     answers = {
         name: contestants.measure(name, every)[1].argmax(1) for name in engines.ENGINES if name in contestants.idle
     }

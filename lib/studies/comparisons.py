@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import estimators, figures, images, photos, pictures, scenes, storage
+from lib import estimators, figures, images, photos, scenes, storage
 from lib.metrics.map_errors import calibrate, map_errors, mask_scores
 from lib.studies import records
 from lib.studies.run import study
@@ -196,7 +196,7 @@ def masked(profile):
         return
     files = {kind: {path.stem: path for path in photos.files("cuhk") if path.parent.name == kind} for kind in KINDS}
     for stem, path in files["images"].items():
-        yield stem, pictures.read(path).pixels, images.to_gray(pictures.read(files["masks"][stem]).pixels) > 0.5
+        yield stem, images.read(path), images.to_gray(images.read(files["masks"][stem])) > 0.5
 
 
 KINDS = ("images", "masks")

@@ -15,7 +15,7 @@ import click
 import nbformat
 import numpy as np
 
-from lib import pictures
+from lib import images
 
 PROVENANCE = ("seconds", "machine", "commit", "date", "networks")
 """Of a record, beside its result."""
@@ -91,7 +91,7 @@ def _tables(path, other):
 
 
 def _pictures(path, other):
-    first, second = (pictures.read(each).pixels for each in (path, other))
+    first, second = (images.read(each) for each in (path, other))
     if first.shape != second.shape:
         yield f"the picture has {first.shape} and {second.shape} pixels"
     elif not np.array_equal(first, second):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 
-from lib import paths, pictures, scenes
+from lib import images, paths, scenes
 from lib.studies.fusion import NEEDS, against_truth
 from lib.studies.run import study
 
@@ -111,10 +111,11 @@ def benchmark(job):
             [folder / f"{size}{n}.{end}" for n in range(FRAMES)] for size, end in (("s", "png"), ("l", "jpg"))
         )
         for n, frame in enumerate(stack):
-            pictures.write(small[n], frame)
-            pictures.write(large[n], cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR))
+            pixels = images.to_uint8(frame)[..., ::-1]
+            cv2.imwrite(str(small[n]), pixels)
+            cv2.imwrite(str(large[n]), cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR))
         for method, command in commands(small, output, COMMANDS).items():
-            result["small"][method] = run(command) | against_truth(pictures.read(output).pixels, image)
+            result["small"][method] = run(command) | against_truth(images.read(output), image)
             job.say(f"small {method} {result['small'][method]}")
         for size, frames in (("large", large), ("long", small * (LONG[sizes] // FRAMES))):
             for method, command in commands(frames, output, FAST).items():

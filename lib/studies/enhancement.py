@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import filters, metrics
 
-from lib import images, photos, pictures, scenes
+from lib import images, photos, scenes
 from lib.enhancement import adaptive, enhance
 from lib.enhancement.adaptive import FIGURE_11, FULL_SCALE
 from lib.studies.run import study
@@ -72,9 +72,9 @@ def real_photos(profile):
     masks = {path.stem: path for path in found if path.parent.name == "masks"}
     for path in found:
         if path.parent.name == "images":
-            yield path.stem, pictures.read(path).pixels, images.to_gray(pictures.read(masks[path.stem]).pixels) > 0.5
+            yield path.stem, images.read(path), images.to_gray(images.read(masks[path.stem])) > 0.5
         elif path.parent.name != "masks" and "Map" not in path.name:
-            yield path.parent.name, pictures.read(path).pixels, None
+            yield path.parent.name, images.read(path), None
 
 
 def blurred_photos(profile, seed=0):
@@ -88,7 +88,7 @@ def blurred_photos(profile, seed=0):
         image, disparity = scenes.middlebury(scene)
         yield scene, *scenes.defocus(image, scenes.nearness(disparity), seed=seed), image
     for path in photos.files("bsd100")[:6]:
-        image = pictures.read(path).pixels
+        image = images.read(path)
         yield f"{path.stem}, slanted", *scenes.slanted(image, seed), image
 
 

@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from lib import blur_map, fusion, images, photos, pictures, refinement, scenes
+from lib import blur_map, fusion, images, photos, refinement, scenes
 from lib.fusion import ifgd
 from lib.metrics import fusion_metrics, qy
 from lib.studies.run import study
@@ -213,5 +213,5 @@ def against_truth(fused, truth):
 
 
 def _read(job, name):
-    pixels = pictures.read(photos.file(name)).pixels
+    pixels = images.read(photos.file(name))
     return pixels[:160, :200] if job.small else pixels

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from lib import images, metrics, optics, photos, pictures, scenes
+from lib import images, metrics, optics, photos, scenes
 from lib.guided_filter import box_mean
 from lib.studies.run import study
 
@@ -115,7 +115,7 @@ def _sources(job):
         yield [picture * corner for picture in sources]
         return
     for pair in range(1, 21):
-        yield [pictures.read(photos.file(f"lytro/pairs/lytro-{pair:02d}-{x}.jpg")).pixels for x in "AB"]
+        yield [images.read(photos.file(f"lytro/pairs/lytro-{pair:02d}-{x}.jpg")) for x in "AB"]
 
 
 def _scenes(job):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import dataset, images, patches, photos, pictures, storage
+from lib import dataset, images, patches, photos, storage
 
 PROFILES = ("quick", "local", "full")
 
@@ -42,7 +42,7 @@ def _bundled():
 
 def _registry():
     for path in photos.training_files():
-        yield f"{path.parent.name}/{path.name}", pictures.read(path).pixels
+        yield f"{path.parent.name}/{path.name}", images.read(path)
 
 
 def _div2k():

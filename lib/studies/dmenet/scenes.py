@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from lib import images, optics, photos, pictures, scenes
+from lib import images, optics, photos, scenes
 from lib.guided_filter import box_mean
 
 SIZE = 128
@@ -66,7 +66,7 @@ def textures(split, profile="local"):
 
 
 def _read(path):
-    pixels = pictures.read(path).pixels
+    pixels = images.read(path)
     return pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import scipy.fft
 
 from lib import images, optics, paths, photos, storage
-from lib.pictures import read
 from lib.studies.one_pass import kernels
 
 SIZE = 256
@@ -97,7 +96,7 @@ def load(split):
     """
     pictures = {}
     for name in names(split):
-        levels = images.to_uint8(read(photos.file(name)).pixels)
+        levels = images.to_uint8(images.read(photos.file(name)))
         pictures.setdefault(name.split("/")[0], []).append(levels if levels.ndim == 3 else np.dstack([levels] * 3))
     return pictures
 

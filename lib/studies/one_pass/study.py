@@ -11,7 +11,7 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lib import figures, images, one_pass, optics, patches, photos, pictures, scenes
+from lib import figures, images, one_pass, optics, patches, photos, scenes
 from lib.metrics.map_errors import map_errors, mask_scores
 from lib.one_pass import filling
 from lib.studies import comparisons, records
@@ -124,10 +124,10 @@ def judge(job):
         sharp = {name: photos.load(name) for name in ("coffee", "rocket")}
         at_edges, real = sharp, {"flower": photos.load("flower")}
     else:
-        sharp = {name: pictures.read(photos.file(name)).pixels for name in training_scenes.names("test")}
+        sharp = {name: images.read(photos.file(name)) for name in training_scenes.names("test")}
         at_edges = {name: photo for name, photo in sharp.items() if name.startswith("bsd100/")}
-        real = {path.name: pictures.read(path).pixels for path in photos.files("zhuosim") if "Map" not in path.name}
-        real |= {path.name: pictures.read(path).pixels for path in photos.files("gb82")}
+        real = {path.name: images.read(path) for path in photos.files("zhuosim") if "Map" not in path.name}
+        real |= {path.name: images.read(path) for path in photos.files("gb82")}
     sharp = dict(job.some(sharp.items()))
     return {
         "scenes": job.kept("scenes", lambda: list(on_scenes(job))),

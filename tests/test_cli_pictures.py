@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageOps
 
-from lib import pictures
+from lib.cli import pictures
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 MAKE, ORIENTATION, EXIF, GPS, F_NUMBER, LATITUDE_REF = 271, 274, 34665, 34853, 33437, 1

@@ -4,7 +4,7 @@ import contextlib
 import re
 import struct
 
-from lib.pictures import directories
+from lib.cli.pictures import directories
 
 ORIENTATION, MAKER_NOTE, F_NUMBER = 274, 37500, 33437
 _SIZES = {0: (256, 257), directories.EXIF: (40962, 40963)}

@@ -8,7 +8,7 @@ import tifffile
 from command_line import run
 from PIL import Image
 
-from lib import pictures
+from lib.cli import pictures
 
 KINDS = picture_kinds.every()
 

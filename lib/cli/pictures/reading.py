@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from lib.pictures import containers, directories, exif, marks, tiff
-from lib.pictures.picture import MAX_PIXELS, ImageError, Picture
-from lib.pictures.silence import silence
+from lib.cli.pictures import containers, directories, exif, marks, tiff
+from lib.cli.pictures.picture import MAX_PIXELS, Picture
+from lib.cli.silence import silence
+from lib.images import ImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
 """Endings of the files that count as photos in a folder."""

@@ -10,10 +10,6 @@ MAX_PIXELS = 400_000_000
 """Largest picture that is read (a decompression bomb would ask for more)."""
 
 
-class ImageError(ValueError):
-    """A picture file that cannot be read or written; the message is one line."""
-
-
 @dataclass
 class Picture:
     """A picture and what its file says about it. Metadata are the bytes that the file had.

@@ -9,8 +9,8 @@ import pytest
 from command_line import run
 from PIL import Image
 
-from lib import pictures
-from lib.pictures import reading, tiff
+from lib.cli import pictures
+from lib.cli.pictures import reading, tiff
 
 KINDS = picture_kinds.every()
 SECONDS = 5

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from lib import storage
-from lib.images import check_image, quantize
-from lib.pictures import containers, directories, exif, marks, tiff
-from lib.pictures.picture import ImageError, Picture
+from lib.cli.pictures import containers, directories, exif, marks, tiff
+from lib.cli.pictures.picture import Picture
+from lib.images import ImageError, check_image
 
 WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
 """Format that `write` writes, by ending."""
@@ -112,14 +112,19 @@ def write_bytes(path, data):
 
 def _join_alpha(picture, bits):
     """The picture's samples, (H, W, 1 to 4), alpha last."""
-    samples = np.atleast_3d(quantize(check_image(picture.pixels), bits))
+    samples = np.atleast_3d(_quantize(check_image(picture.pixels), bits))
     if picture.alpha is None:
         return samples
     alpha = check_image(picture.alpha, "alpha")
     if alpha.shape != samples.shape[:2]:
         msg = f"Expected alpha of shape {samples.shape[:2]}, got {alpha.shape}."
         raise ValueError(msg)
-    return np.dstack([samples, quantize(alpha, bits)])
+    return np.dstack([samples, _quantize(alpha, bits)])
+
+
+def _quantize(values, bits):
+    """Round [0, 1] to the full range of an unsigned integer of `bits`."""
+    return np.rint(np.multiply(values, np.float32(_PEAK[bits]), dtype=np.float32)).astype(f"u{bits // 8}")
 
 
 class _Metadata:

@@ -11,7 +11,7 @@ import tifffile
 from picture_kinds import COPYRIGHT, XMP, exif_block, noise, pillow, png, smooth
 from PIL import Image, ImageCms
 
-from lib import pictures
+from lib.cli import pictures
 
 SUFFIXES = {".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".webp": "WEBP"}
 IPTC = b"\x1c\x02\x69\x00\x07caf\xc3\xa9 X"

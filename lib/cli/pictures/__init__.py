@@ -5,11 +5,12 @@ it in a `Picture`. A file that cannot be read or written raises an `ImageError` 
 way out, and leaves nothing half written.
 """
 
-from lib.pictures.exif import f_number
-from lib.pictures.marks import MAP, SHEET, UNSIGNED, is_own, is_result, sign, white_of_map
-from lib.pictures.picture import MAX_PIXELS, ImageError, Picture, edited
-from lib.pictures.reading import RAW_SUFFIXES, SUFFIXES, read
-from lib.pictures.writing import WRITABLE, write, write_bytes
+from lib.cli.pictures.exif import f_number
+from lib.cli.pictures.marks import MAP, SHEET, UNSIGNED, is_own, is_result, sign, white_of_map
+from lib.cli.pictures.picture import MAX_PIXELS, Picture, edited
+from lib.cli.pictures.reading import RAW_SUFFIXES, SUFFIXES, read
+from lib.cli.pictures.writing import WRITABLE, write, write_bytes
+from lib.images import ImageError
 
 __all__ = [
     "MAP",

@@ -9,8 +9,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from lib.pictures import containers, directories
-from lib.pictures.picture import MAX_PIXELS, ImageError
+from lib.cli.pictures import containers, directories
+from lib.cli.pictures.picture import MAX_PIXELS
+from lib.images import ImageError
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, OFFSETS = 256, 257, 258, 259, 262, 273
 ORIENTATION, CHANNELS, ROWS, COUNTS, PLANES = 274, 277, 278, 279, 284
