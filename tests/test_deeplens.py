@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lib.shallow_focus import deeplens
+from lib.studies import deeplens
 
 GOLDEN = Path(__file__).parent / "golden" / "deeplens_variables.tsv"
 

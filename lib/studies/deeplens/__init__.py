@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from lib import images
-from lib.shallow_focus.deeplens.networks import DEPTH_SIZE, NETWORKS, bilinear
+from lib.studies.deeplens.networks import DEPTH_SIZE, NETWORKS, bilinear
 
 INSTRUCTIONS = "https://github.com/scott89/deeplens_eval"
 """Where the authors say how to get their weights."""
