@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from lib import images, storage
-from lib.cli import pictures
+from lib.cli import pictures, tone
 from lib.cli.jobs import progress
-from lib.fusion import align, tone
+from lib.fusion import align
 
 
 class Stack(Sequence):
@@ -63,7 +63,7 @@ class Stack(Sequence):
                 self._fill_ground(number, picture)
             update(number, len(paths) - 1)
         if not keep_size:
-            self.crop = align.common(covered)
+            self.crop = common(covered)
         self.ground, self.alpha = self.ground[self.crop], None if self.alpha is None else self.alpha[self.crop]
 
     @staticmethod
@@ -133,3 +133,36 @@ class Maps(Sequence):
 def _describe(picture):
     height, width = picture.pixels.shape[:2]
     return f"{width}x{height} {'gray' if picture.pixels.ndim == 2 else 'color'}"
+
+
+def common(covered):
+    """The largest upright part of a picture, nearly, that is covered throughout.
+
+    Parameters
+    ----------
+    covered : (H, W) ndarray
+        Not 0 where all frames have something to show, e.g. the least of all that `align.warp` calls inside.
+
+    Returns
+    -------
+    (slice, slice)
+        Rows and columns; all of them where nothing is left.
+
+    Examples
+    --------
+    >>> covered = np.ones((6, 8))
+    >>> covered[0, :], covered[3:, 7] = 0, 0
+    >>> common(covered)
+    (slice(1, 6, None), slice(0, 7, None))
+    """
+    covered = np.asarray(covered) > 0
+    (top, left), (bottom, right) = (0, 0), covered.shape
+    while top < bottom and left < right:
+        part = covered[top:bottom, left:right]
+        holes = [1 - side.mean() for side in (part[0], part[-1], part[:, 0], part[:, -1])]
+        if not any(holes):
+            return np.s_[top:bottom, left:right]
+        worst = holes.index(max(holes))
+        top, bottom = top + (worst == 0), bottom - (worst == 1)
+        left, right = left + (worst == 2), right - (worst == 3)
+    return np.s_[:, :]

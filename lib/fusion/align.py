@@ -127,39 +127,6 @@ def warp(image, matrix):
     return np.clip(warped, 0, 1), np.float32(inside)
 
 
-def common(covered):
-    """The largest upright part of a picture, nearly, that is covered throughout.
-
-    Parameters
-    ----------
-    covered : (H, W) ndarray
-        Not 0 where all frames have something to show, e.g. the least of all that `warp` calls inside.
-
-    Returns
-    -------
-    (slice, slice)
-        Rows and columns; all of them where nothing is left.
-
-    Examples
-    --------
-    >>> covered = np.ones((6, 8))
-    >>> covered[0, :], covered[3:, 7] = 0, 0
-    >>> common(covered)
-    (slice(1, 6, None), slice(0, 7, None))
-    """
-    covered = np.asarray(covered) > 0
-    (top, left), (bottom, right) = (0, 0), covered.shape
-    while top < bottom and left < right:
-        part = covered[top:bottom, left:right]
-        holes = [1 - side.mean() for side in (part[0], part[-1], part[:, 0], part[:, -1])]
-        if not any(holes):
-            return np.s_[top:bottom, left:right]
-        worst = holes.index(max(holes))
-        top, bottom = top + (worst == 0), bottom - (worst == 1)
-        left, right = left + (worst == 2), right - (worst == 3)
-    return np.s_[:, :]
-
-
 def _factors(shape):
     """Scales of the copies, from small to large, each twice the one before; a narrow picture keeps its narrow side."""
     coarsest = max(_COARSEST / max(shape), _NARROW / min(shape))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lib import images, photos, scenes
-from lib.fusion import tone
+from lib.cli import tone
 
 
 @pytest.mark.parametrize("curve", ["gamma 2.2", "sRGB"])
