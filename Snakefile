@@ -6,7 +6,7 @@ Config: `profile` (quick, local or full, see lib/studies/profiles.py), `seed`, `
 are fetched), `scale` (below 1 cuts all counts, to see that a profile runs). All lies in runs/PROFILE: records, the
 networks that the run has trained, chapters; `python -m lib adopt` takes it into data/.
 
-The studies are those of the register in lib/studies/run.py. What a rule promises are files that its command writes whole;
+The studies are those of the register, lib/studies/register.py. What a rule promises are files that its command writes whole;
 checkpoints and caches are none of them, so Snakemake leaves them alone and a killed training goes on. A study runs again
 when the hash of the code that it reaches has changed, or something that it needs was made anew; where its record still
 holds all the same, its command leaves it as it is. Nothing here knows a host or a scheduler: `--executor slurm` or
@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)  # this tree's, not another that is installed
 from lib import paths
-from lib.studies import chapters, profiles, run
+from lib.studies import chapters, profiles, register
 
 
 workdir: workflow.basedir
@@ -39,7 +39,7 @@ RUN = f"runs/{PROFILE}"
 PYTHON = shlex.quote(sys.executable)
 JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
 OPTIONS = f"--profile {PROFILE} --seed {SEED}"
-STUDIES = run.studies()
+STUDIES = register.studies()
 NETWORKS = [study.name for study in STUDIES.values() if study.makes]
 CHAPTERS = chapters.chapters()
 READS = {name: chapters.reads(name) + NETWORKS * chapters.uses_networks(name) for name in CHAPTERS}

@@ -1,6 +1,7 @@
 """The house: what may import what. The rooms are those of CONTRIBUTING.md, in its order."""
 
 import ast
+import graphlib
 import re
 
 import pytest
@@ -44,16 +45,15 @@ def room(parts):
     return parts[1] if len(parts) > 1 else None
 
 
-def uses(path):
-    """The rooms that a module imports from, wherever in the module it does."""
+def imported(path):
+    """What a module imports from `lib`, wherever in the module it does: dotted names."""
     for node in ast.walk(ast.parse(path.read_text())):
+        names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        yield from (room(name.split(".")) for name in names if name.split(".")[0] == "lib")
+        yield from (name for name in names if name.split(".")[0] == "lib")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(paths.ROOT).as_posix())
@@ -62,7 +62,18 @@ def test_a_room_uses_only_rooms_before_it(path):
     if own in ("__init__", "__main__"):
         return
     assert own in ROOMS
-    assert not [other for other in uses(path) if ROOMS.index(other) > ROOMS.index(own)]
+    used = [room(name.split(".")) for name in imported(path)]
+    assert not [other for other in used if ROOMS.index(other) > ROOMS.index(own)]
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    names = {path: ".".join(path.relative_to(paths.ROOT).with_suffix("").parts) for path in MODULES}
+    modules = {name.removesuffix(".__init__"): path for path, name in names.items()}
+    graph = {
+        name: {use if use in modules else use.rpartition(".")[0] for use in imported(path)} - {name}
+        for name, path in modules.items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()  # raises an error that names the cycle
 
 
 def test_no_room_is_missing():

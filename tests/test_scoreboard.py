@@ -272,6 +272,6 @@ def test_a_verdict_that_rests_on_a_stale_record_says_so(results, monkeypatch):
     results("train_mobilenet_v2-paper", result, "local", **data)
     told = str(scoreboard.judge(BY_ID["accuracy"], "local"))
     assert told == "**same** (0.9580), stale"
-    monkeypatch.setattr(scoreboard.run, "is_stale", lambda record: False)
+    monkeypatch.setattr(scoreboard.records, "is_stale", lambda record: False)
     assert str(scoreboard.judge(BY_ID["accuracy"], "local")) == "**same** (0.9580)"
     assert not scoreboard.judge(BY_ID["levels"], "local").stale  # of the code

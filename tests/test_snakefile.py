@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from lib import classifiers, paths
-from lib.studies import chapters, records, run
+from lib.studies import chapters, records, register
 
 COMMAND = [sys.executable, "-m", "snakemake", "--nocolor", "--rerun-incomplete", "--nolock"]
 WALK = """```{code-cell} ipython3
@@ -59,17 +59,17 @@ def inputs(job):
 
 def test_every_study_has_a_rule_and_no_rule_else_measures(full):
     recorded = {job["output"] for job in full.values() if job.get("output", "").endswith(".json")}
-    assert recorded == {f"runs/full/records/{name}.json" for name in run.studies()}
+    assert recorded == {f"runs/full/records/{name}.json" for name in register.studies()}
     # Whatever has a record in the repository has a study.
-    assert {path.stem for path in paths.RESULTS.glob("*/*.json")} <= set(run.studies())
-    assert {f"table_2_{name}" for name in classifiers.core.TABLE_2} <= set(run.studies())
+    assert {path.stem for path in paths.RESULTS.glob("*/*.json")} <= set(register.studies())
+    assert {f"table_2_{name}" for name in classifiers.core.TABLE_2} <= set(register.studies())
 
 
 def test_studies_wait_for_the_networks_they_use(full):
-    for study in run.studies().values():
+    for study in register.studies().values():
         job = full[study.name.replace("-", "_")]
         assert {f"runs/full/records/{other.name}.json" for other in study.before} <= inputs(job)
-    made = {f"runs/full/records/{study.name}.json" for study in run.studies().values() if study.makes}
+    made = {f"runs/full/records/{study.name}.json" for study in register.studies().values() if study.makes}
     assert made <= inputs(full["comparison_scenes"])
 
 
@@ -81,13 +81,13 @@ def test_chapters_wait_for_what_they_read_and_the_book_for_all(full):
     assert "runs/full/records/table3.json" not in inputs(full["chapter models"])
     assert "runs/full/records/table3.json" in inputs(full["chapter fusion"])
     assert "runs/full/records/train_spectrum_net-lens.json" in inputs(full["chapter comparisons"])
-    everything = {f"runs/full/records/{name}.json" for name in run.studies()}
+    everything = {f"runs/full/records/{name}.json" for name in register.studies()}
     assert everything <= inputs(full["chapter reproduces"])
     assert everything | {f"runs/full/chapters/{name}" for name in chapters.chapters()} <= inputs(full["book"])
 
 
 def test_every_job_says_what_it_needs(full):
-    needing = {study.name.replace("-", "_") for study in run.studies().values() if study.gpu}
+    needing = {study.name.replace("-", "_") for study in register.studies().values() if study.gpu}
     assert {"train_mobilenet_v2_lens", "ablation"} <= needing
     for name, job in full.items():
         assert {"mem_mb", "runtime", "gpu"} <= set(re.findall(r"(\w+)=", job["resources"])), job

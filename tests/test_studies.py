@@ -11,7 +11,7 @@ import pytest
 
 from lib import classifiers, cli, paths, photos, storage
 from lib.cli import pictures
-from lib.studies import adopt, chapters, fingerprint, records, run
+from lib.studies import adopt, chapters, fingerprint, records, register, run
 
 
 @pytest.fixture
@@ -23,17 +23,17 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "commit", lambda: "0123456789ab")
     monkeypatch.setenv(paths.PROFILE, "quick")
     entries = {}
-    monkeypatch.setattr(run, "studies", lambda: entries)
+    monkeypatch.setattr(register, "studies", lambda: entries)
 
-    def register(name, function, **more):
-        entries[name] = run.Study(name, function, {}, dict.fromkeys(run.PROFILES, 1), "-", **more)
+    def add(name, function, **more):
+        entries[name] = register.Study(name, function, {}, dict.fromkeys(register.PROFILES, 1), "-", **more)
 
     monkeypatch.setattr(fingerprint, "of_function", lambda function, options, files: function.code)
     training.code, measuring.code, apart.code = "t1", "m1", "a1"
     training.weights = "first"
-    register("train_tiny", training, makes="tiny.keras", card=lambda record: f"# tiny {record['result']['weights']}")
-    register("error", measuring, needs=("train_*",))
-    register("apart", apart)
+    add("train_tiny", training, makes="tiny.keras", card=lambda record: f"# tiny {record['result']['weights']}")
+    add("error", measuring, needs=("train_*",))
+    add("apart", apart)
     return tmp_path
 
 
@@ -53,12 +53,12 @@ def apart(job):
 
 
 def run_all(**options):
-    for name in run.studies():
+    for name in register.studies():
         run.run(name, "quick", **options)
 
 
 def states():
-    return {name: run.state(name) for name in run.studies()}
+    return {name: records.state(name) for name in register.studies()}
 
 
 def test_a_run_records_what_its_code_and_networks_were(project):
@@ -68,7 +68,7 @@ def test_a_run_records_what_its_code_and_networks_were(project):
     assert (record["study"], record["code"], record["seed"], record["data"]) == ("error", "m1", 3, {"seed": 3})
     assert record["networks"] == records.read("train_tiny")["networks"]
     assert (paths.weights() / "tiny.md").read_text() == "# tiny first"
-    assert set(states().values()) == {run.FRESH}
+    assert set(states().values()) == {records.FRESH}
     assert "stale" not in records.provenance(record)
 
 
@@ -78,13 +78,13 @@ def test_a_study_that_holds_is_not_run_again_and_one_that_does_not_is(project):
     run_all()
     assert records.path("error").read_text() == first
     training.code, training.weights = "t2", "second"
-    assert states() == {"train_tiny": run.STALE, "error": run.FRESH, "apart": run.FRESH}
+    assert states() == {"train_tiny": records.STALE, "error": records.FRESH, "apart": records.FRESH}
     run.run("train_tiny", "quick")
-    assert states() == {"train_tiny": run.FRESH, "error": run.STALE, "apart": run.FRESH}
+    assert states() == {"train_tiny": records.FRESH, "error": records.STALE, "apart": records.FRESH}
     assert "stale" in records.provenance(records.read("error"))
     run_all()
     assert records.read("error")["result"]["of"] == "second"
-    assert set(states().values()) == {run.FRESH}
+    assert set(states().values()) == {records.FRESH}
 
 
 def test_a_study_waits_for_the_networks_that_it_needs(project):
@@ -102,7 +102,7 @@ def test_what_a_killed_run_has_kept_serves_the_same_code_only(project):
         return first
 
     dies.code, dies.killed = "d1", True
-    run.studies()["dies"] = run.Study("dies", dies, {}, {}, "-")
+    register.studies()["dies"] = register.Study("dies", dies, {}, {}, "-")
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             run.run("dies", "quick")
@@ -136,7 +136,7 @@ def test_a_run_is_adopted_whole(project, monkeypatch):
     assert sorted(path.stem for path in (paths.RESULTS / "quick").iterdir()) == ["apart", "error", "train_tiny"]
     monkeypatch.setenv(paths.PROFILE, "")
     assert records.read("error")["profile"] == "quick"
-    assert set(states().values()) == {run.FRESH}
+    assert set(states().values()) == {records.FRESH}
     assert not [path for path in project.rglob("*") if "adopted" in path.name or "replaced" in path.name]
 
 
@@ -188,7 +188,7 @@ def test_a_run_begins_with_what_is_recorded_and_holds(project):
     shutil.rmtree(paths.RUNS)
     apart.code = "a2"
     assert adopt.begin("quick") == ["train_tiny", "error"]
-    assert states() == {"train_tiny": run.FRESH, "error": run.FRESH, "apart": run.NOT_RUN}
+    assert states() == {"train_tiny": records.FRESH, "error": records.FRESH, "apart": records.NOT_RUN}
     first = records.path("error").read_text()
     run_all()
     assert records.path("error").read_text() == first
@@ -218,10 +218,10 @@ def test_full_runs_small_with_six_photos_in_the_place_of_div2k(tmp_path, monkeyp
 
 
 def test_the_command_lists_the_studies_and_refuses_others(capsys, monkeypatch):
-    monkeypatch.setattr(run, "state", lambda name, profile: f"{profile} state")
+    monkeypatch.setattr(records, "state", lambda name, profile: f"{profile} state")
     cli.main(["study"])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(run.studies())
+    assert [line.split()[0] for line in lines] == list(register.studies())
     assert "quick state; local" in lines[0]
     assert lines[0].endswith("full state")
     with pytest.raises(SystemExit) as end:
@@ -231,12 +231,12 @@ def test_the_command_lists_the_studies_and_refuses_others(capsys, monkeypatch):
 
 
 def test_every_study_is_documented_and_runs_at_every_profile():
-    for study in run.studies().values():
+    for study in register.studies().values():
         assert study.function.__doc__, study.name
         assert set(study.minutes) == {"quick", "local", "full"}
         assert all(minutes > 0 for minutes in study.minutes.values()), study.name
         assert study.makes is None or study.card, study.name
-        assert not [need for need in study.needs if "*" not in need and need not in run.studies()], study.name
+        assert not [need for need in study.needs if "*" not in need and need not in register.studies()], study.name
 
 
 DIRTY = {
@@ -260,8 +260,8 @@ def test_no_record_was_made_on_a_changed_tree():
 
 STATES = """
 import json
-from lib.studies import chapters, run
-print(json.dumps({"studies": {name: study.code for name, study in run.studies().items()},
+from lib.studies import chapters, register
+print(json.dumps({"studies": {name: study.code for name, study in register.studies().items()},
                   "chapters": {name: chapters.inputs_hash(name) for name in chapters.chapters()}}))
 """
 
@@ -311,7 +311,7 @@ def test_an_edit_makes_stale_what_reaches_it_and_nothing_else(tmp_path):
 def freshen(tree):
     """Give a copy a record of each study, of the code that is there."""
     for name, code in hashes(tree)["studies"].items():
-        entry = run.studies()[name]
+        entry = register.studies()[name]
         networks = {training.makes: "-" for training in [*entry.before, entry] if training.makes}
         record = {"result": {}, "profile": "local", "study": name, "code": code, "networks": networks}
         (tree / "data" / "results" / "local" / f"{name}.json").write_text(json.dumps(record))

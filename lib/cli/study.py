@@ -27,12 +27,12 @@ def study_command(name, profile, seed, scale):
         os.environ[paths.PROFILE] = profile or PROFILES[0]  # before anything looks for networks
     if name:
         import_tensorflow()
-    from lib.studies import run
+    from lib.studies import records, register, run
 
     if name:
         click.echo(run.run(name, profile or PROFILES[0], seed, scale))
         return
     shown = [profile] if profile else PROFILES
-    for each in run.studies().values():
-        found = [f"{p} {each.minutes[p]:g} min, {run.state(each.name, p)}" for p in shown]
+    for each in register.studies().values():
+        found = [f"{p} {each.minutes[p]:g} min, {records.state(each.name, p)}" for p in shown]
         click.echo(f"{each.name:36} {'; '.join(found)}")

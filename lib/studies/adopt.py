@@ -7,7 +7,7 @@ import os
 import shutil
 
 from lib import paths, storage
-from lib.studies import records, run
+from lib.studies import records, register, run
 from lib.studies.profiles import PROFILES
 
 
@@ -36,7 +36,7 @@ def adopt(profile):
         A record is missing or stale, was made on a changed tree, or with counts that were cut.
     """
     os.environ[paths.PROFILE] = profile
-    found = [problem for name in run.studies() if (problem := _problem(name))]
+    found = [problem for name in register.studies() if (problem := _problem(name))]
     if found:
         msg = f"Nothing is taken from {paths.run()}: {'; '.join(found)}. Complete it: make reproduce PROFILE={profile}."
         raise AdoptionError(msg)
@@ -48,9 +48,9 @@ def adopt(profile):
 
 def _problem(name):
     """Why a record cannot be taken, None where it can."""
-    state = run.state(name)
-    record = {} if state == run.NOT_RUN else records.read(name)
-    if state != run.FRESH and "kept" not in record:
+    state = records.state(name)
+    record = {} if state == records.NOT_RUN else records.read(name)
+    if state != records.FRESH and "kept" not in record:
         return f"{name} is {state}"
     if "scale" in record:
         return f"{name} has cut counts"
@@ -102,14 +102,14 @@ def begin(profile, keep=()):
         The studies whose records, with networks and cards, the run has now.
     """
     os.environ.pop(paths.PROFILE, None)
-    holds = [name for name in run.studies() if run.state(name, profile) == run.FRESH or name in keep]
+    holds = [name for name in register.studies() if records.state(name, profile) == records.FRESH or name in keep]
     source, recorded = paths.weights(), {name: records.path(name, profile) for name in holds}
     os.environ[paths.PROFILE] = profile
     taken = []
     for name, path in recorded.items():
         if path.exists() and not records.path(name).exists():
             record = records.load(path)
-            if made := run.get(name).makes:
+            if made := register.get(name).makes:
                 for file in (source / made).parent.glob((source / made).stem + ".*"):
                     with storage.whole(paths.weights() / file.relative_to(source)) as copy:
                         shutil.copy(file, copy)

@@ -16,7 +16,7 @@ import numpy as np
 from lib import blur_map, engines, images, patches, paths, photos
 from lib.engines.core import onnx_file
 from lib.studies import records
-from lib.studies.run import study
+from lib.studies.register import study
 
 NETWORK = "mobilenet_v2-lens"
 WINDOWS = 2048

@@ -13,7 +13,7 @@ from scipy import ndimage
 from lib import estimators, images, optics, photos, scenes
 from lib.metrics.map_errors import calibrate
 from lib.studies import comparisons
-from lib.studies.run import study
+from lib.studies.register import study
 
 RENDERED = ("gaussian", "gaussian, noise", "disk")
 """How the scene in focus is blurred here."""

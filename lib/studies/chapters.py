@@ -22,7 +22,7 @@ import papermill
 import yaml
 
 from lib import paths, storage
-from lib.studies import fingerprint, records, run
+from lib.studies import fingerprint, records, register
 from lib.studies.profiles import PROFILES
 
 RECORD = "record.json"
@@ -122,7 +122,7 @@ def reads(name, book=paths.BOOK):
     named = [re.sub(r"\{.*?\}", "*", each) for each in re.findall(r'records\.read\(f?"(.+?)"\)', source)]
     if "scoreboard" in source:
         named = ["*"]
-    return [each for each in run.studies() if any(fnmatch.fnmatchcase(each, pattern) for pattern in named)]
+    return [each for each in register.studies() if any(fnmatch.fnmatchcase(each, pattern) for pattern in named)]
 
 
 def uses_networks(name, book=paths.BOOK):
@@ -164,7 +164,7 @@ def inputs_hash(name, book=paths.BOOK):
     for each in reads(name, book):
         for profile in (None, *PROFILES) if "scoreboard" in _source(name, book) else (None,):
             path = records.path(each, profile)
-            digest.update(f"{each} {profile} {run.state(each, profile)}".encode())
+            digest.update(f"{each} {profile} {records.state(each, profile)}".encode())
             digest.update(path.read_bytes() if path.exists() else b"")
     if uses_networks(name, book):
         for path in sorted(paths.weights().rglob("*")):

@@ -14,7 +14,7 @@ import numpy as np
 from lib import estimators, figures, images, photos, scenes, storage
 from lib.metrics.map_errors import calibrate, map_errors, mask_scores
 from lib.studies import records
-from lib.studies.run import study
+from lib.studies.register import study
 
 METHODS = (
     "ours",

@@ -15,7 +15,7 @@ import cv2
 
 from lib import images, paths, scenes
 from lib.studies.fusion import NEEDS, against_truth
-from lib.studies.run import study
+from lib.studies.register import study
 
 FRAMES = 5
 LARGE = {"quick": (1000, 750), "local": (4000, 3000), "full": (4000, 3000)}

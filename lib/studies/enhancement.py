@@ -12,7 +12,7 @@ from skimage import filters, metrics
 from lib import images, photos, scenes
 from lib.enhancement import adaptive, enhance
 from lib.enhancement.adaptive import FIGURE_11, FULL_SCALE
-from lib.studies.run import study
+from lib.studies.register import study
 
 METHODS = ("none", "um", "gum", "cas", "adaptive")
 """In the order of the tables, each with the paper's parameters; "none" is the photo itself."""

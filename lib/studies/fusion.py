@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from lib import blur_map, fusion, images, photos, refinement, scenes
 from lib.fusion import ifgd
 from lib.metrics import fusion_metrics, qy
-from lib.studies.run import study
+from lib.studies.register import study
 
 MODELS = ("mobilenet_v2-lens", "mobilenet_v2-paper")
 PAIRS = {

@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lib import images, metrics, optics, photos, scenes
 from lib.guided_filter import box_mean
-from lib.studies.run import study
+from lib.studies.register import study
 
 PART = np.s_[80:336, 150:406]
 """Of each scene."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from lib import dataset, patches
 from lib.studies import trainings
-from lib.studies.run import study
+from lib.studies.register import study
 from lib.training import degradations, recipes
 
 # What needs TensorFlow is imported where it is used: the register lists the studies at once.

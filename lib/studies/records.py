@@ -1,4 +1,4 @@
-"""A result with its provenance, and reading it back."""
+"""A result with its provenance, reading it back, and whether it still holds."""
 
 import json
 import os
@@ -11,7 +11,9 @@ from importlib import metadata
 from pathlib import Path
 
 from lib import paths, storage
+from lib.studies import register
 
+FRESH, STALE, NOT_RUN = "fresh", "stale", "not run"
 PACKAGES = (
     "tensorflow",
     "tensorflow-cpu",
@@ -224,6 +226,42 @@ def load(path):
     return json.loads(path.read_text())
 
 
+def state(name, profile=None):
+    """Whether a record still tells of the code and the networks that are here.
+
+    Parameters
+    ----------
+    name : str
+        Of a study.
+    profile : {"quick", "local", "full"}, optional
+        As in `read`.
+
+    Returns
+    -------
+    {"fresh", "stale", "not run"}
+    """
+    try:
+        record = read(name, profile)
+    except FileNotFoundError:
+        return NOT_RUN
+    return STALE if is_stale(record) else FRESH
+
+
+def is_stale(record):
+    """Whether the code has changed since a record was made, or a network that it used was trained anew."""
+    entry = register.studies().get(record.get("study"))
+    if entry is None or record.get("code") != entry.code:
+        return True
+    for training in entry.before:
+        try:
+            made = read(training.name, record["profile"]).get("networks", {}) if training.makes else {}
+        except FileNotFoundError:
+            return True
+        if record["networks"].get(training.makes) != made.get(training.makes):
+            return True
+    return False
+
+
 def provenance(record):
     """One line that says where a recorded number comes from, for printing under a table.
 
@@ -240,9 +278,7 @@ def provenance(record):
         f"{', '.join([processor, *machine.get('accelerators', [])])}, "
         f"{duration(record['seconds'])}, {record['date'][:10]}"
     )
-    from lib.studies import run  # here: the register imports the studies, and they this
-
-    return f"{line}, stale (its code or networks have changed since)" if run.is_stale(record) else line
+    return f"{line}, stale (its code or networks have changed since)" if is_stale(record) else line
 
 
 def duration(seconds):
@@ -255,52 +291,3 @@ def duration(seconds):
     """
     value, unit = (seconds, "second") if round(seconds) < 60 else (seconds / 60, "minute")
     return f"{value:.0f} {unit}{'s' * (round(value) != 1)}"
-
-
-def card(name, record):
-    """Write a model card in Markdown.
-
-    Parameters
-    ----------
-    name : str
-        Of the shipped weights.
-    record : dict
-        Of the training, as `trainings.run_profile` writes it.
-
-    Returns
-    -------
-    str
-    """
-    result, data = record["result"], record["data"]
-    reading = data["reading"]
-    rows = "\n".join(
-        f"| {label} | {scores['accuracy']:.4f} | {scores['within_one']:.4f} | {scores['mean_absolute_error']:.3f} "
-        f"| {scores['expected_mean_absolute_error']:.3f} |"
-        for label, scores in result["test_by_reading"].items()
-    )
-    held_out = ", ".join(data["photos_of"]["test"])
-    share = f" ({data['sharp_share']:.1%} of the windows of its photos)" if "sharp_share" in data else ""
-    return f"""# {name}
-
-Classifies a 32x32 gray patch into 20 levels of Gaussian blur, sigma = 0 to 19 pixels.
-
-- **Network**: {result["network"]}, input (32, 32, 1) in [0, 1], softmax over 20 levels; weights stored in float16.
-- **Training blur**: support `{reading["support"]}`, context `{reading["context"]}`, {reading["bits"]} bits.
-- **Data**: {data["photos"]} photos (profile {record["profile"]}); eq. 5 above {data["threshold"]:g};
-  split by {data["split"]}; samples: {data["samples"]}.
-- **Training**: {result["samples_seen"]:,} samples seen; recipe {result["recipe"]}.
-- **Provenance**: {provenance(record)}.
-
-Test accuracy and mean absolute error in levels (pixels of sigma) on the held-out photos, by how the
-test patches were blurred:
-
-| test reading | accuracy | within one level | mean absolute error | same, expected level |
-|---|---|---|---|---|
-{rows}
-
-**Limits.** Trained on sharp, textured patches only{share}: on flat regions the answer is a guess. `paper` learns the
-signature of a cut-off kernel that no lens has; use `lens` for photos. Real defocus is closer to a disk
-than to a Gaussian.
-
-**Photos held out for test** ({len(data["photos_of"]["test"])}): {held_out}
-"""

@@ -1,93 +1,15 @@
-"""The register of the studies and what runs them: ``defocus study``.
+"""What runs a study and records what it returns: ``defocus study``."""
 
-A study is a plain function of this package that measures or trains and returns its result, a dict for JSON::
-
-    from lib.studies.run import study
-
-    @study("robustness", minutes=(1, 2, 10), data="the test photos", needs=("train_mobilenet_v2-lens",))
-    def robustness(job):
-        '''What the paragraph in the list says.'''
-        return {"error": measure(job.some(photos), job.seed)}
-
-`minutes` are those at quick, local and full. It may read `job.profile`, `job.seed`, `job.count(20_000)` and
-`job.some(items)` (which a scaled run cuts), keep parts with `job.kept(name, make)` or in `job.folder` (they are there
-again after a kill), report with `job.say(text)`, and set `job.data` where what it used is known only then. Clock,
-seed, path and provenance are the runner's. A training `makes` a file in ``paths.weights()`` (``"NAME.keras"``), and
-its `card` is written beside it; who uses it `needs` the training by name. One function may be registered several
-times: more keywords are its options.
-"""
-
-import fnmatch
-import functools
 import hashlib
-import importlib
 import json
 import os
-import re
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lib import paths, storage
-from lib.studies import fingerprint, records
-from lib.studies.profiles import PROFILES
-
-FRESH, STALE, NOT_RUN = "fresh", "stale", "not run"
-
-
-@dataclass(frozen=True)
-class Study:
-    """An entry of the register.
-
-    Attributes
-    ----------
-    name : str
-        Of its record.
-    function : callable
-        ``function(job, **options)`` returns the result.
-    options : dict
-    minutes : dict of str to float
-        By profile, on two cores; `full` on a GPU.
-    data : str
-        What it measures on.
-    needs : tuple of str
-        The studies that have to come before: trainings whose networks it uses. ``"train_*"`` stands for all of them.
-    makes : str or None
-        The file of a training in the folder of the networks.
-    card : callable or None
-        ``card(record)`` returns the text that goes beside it.
-    files : tuple of str
-        What it reads besides photos and networks, below the top folder.
-    gpu : bool
-        Whether a GPU helps.
-    """
-
-    name: str
-    function: Callable
-    options: dict
-    minutes: dict
-    data: str
-    needs: tuple = ()
-    makes: str | None = None
-    card: Callable | None = None
-    files: tuple = ()
-    gpu: bool = False
-
-    @property
-    def before(self):
-        """The studies that it needs."""
-        return [
-            other
-            for other in studies().values()
-            if other.name != self.name and any(fnmatch.fnmatchcase(other.name, need) for need in self.needs)
-        ]
-
-    @property
-    def code(self):
-        """The hash of the code and files that its result comes from."""
-        return fingerprint.of_function(self.function, self.options, self.files)
+from lib.studies import fingerprint, records, register
 
 
 @dataclass
@@ -148,50 +70,6 @@ class Job:
         print(text, flush=True)
 
 
-_REGISTER = {}
-
-
-def study(name, minutes, data, needs=(), makes=None, card=None, files=(), gpu=False, **options):
-    """Register a function as a study, see `Study` and the top of this module."""
-
-    def register(function):
-        by_profile = dict(zip(PROFILES, minutes, strict=True))
-        _REGISTER[name] = Study(name, function, options, by_profile, data, needs, makes, card, files, gpu)
-        return function
-
-    return register
-
-
-@functools.cache
-def studies():
-    """All studies, by name: those of every module of this package that registers some.
-
-    Returns
-    -------
-    dict of str to Study
-    """
-    folder = Path(__file__).parent
-    for path in sorted(folder.rglob("*.py")):
-        if re.search(r"^from lib\.studies\.run import .*\bstudy\b", path.read_text(encoding="utf-8"), re.MULTILINE):
-            place = path.relative_to(folder).with_suffix("").as_posix().replace("/", ".")
-            importlib.import_module(f"{__package__}.{place}")
-    return dict(sorted(_REGISTER.items()))
-
-
-def get(name):
-    """A study by its name.
-
-    Raises
-    ------
-    ValueError
-        There is none.
-    """
-    if name not in studies():
-        msg = f"Unknown study {name!r}: `defocus study` lists them."
-        raise ValueError(msg)
-    return studies()[name]
-
-
 def run(name, profile, seed=0, scale=1.0):
     """Run a study and record what it returns, unless its record is there and still holds.
 
@@ -215,7 +93,7 @@ def run(name, profile, seed=0, scale=1.0):
     FileNotFoundError
         A training that it needs has not run yet.
     """
-    entry = get(name)
+    entry = register.get(name)
     os.environ[paths.PROFILE] = profile  # from here on networks and records are those of this run
     networks = {training.makes: _network(training) for training in entry.before if training.makes}
     target = records.path(name)
@@ -263,39 +141,3 @@ def _network(training):
 def file_hash(path):
     """The hash of a file, as records tell of networks."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-
-def state(name, profile=None):
-    """Whether a record still tells of the code and the networks that are here.
-
-    Parameters
-    ----------
-    name : str
-        Of a study.
-    profile : {"quick", "local", "full"}, optional
-        As in `records.read`.
-
-    Returns
-    -------
-    {"fresh", "stale", "not run"}
-    """
-    try:
-        record = records.read(name, profile)
-    except FileNotFoundError:
-        return NOT_RUN
-    return STALE if is_stale(record) else FRESH
-
-
-def is_stale(record):
-    """Whether the code has changed since a record was made, or a network that it used was trained anew."""
-    entry = studies().get(record.get("study"))
-    if entry is None or record.get("code") != entry.code:
-        return True
-    for training in entry.before:
-        try:
-            made = records.read(training.name, record["profile"]).get("networks", {}) if training.makes else {}
-        except FileNotFoundError:
-            return True
-        if record["networks"].get(training.makes) != made.get(training.makes):
-            return True
-    return False

@@ -12,7 +12,7 @@ from decimal import Decimal
 import matplotlib.pyplot as plt
 
 from lib import figures, paths
-from lib.studies import records, run
+from lib.studies import records
 from lib.studies.claims import READERS
 from lib.studies.profiles import PROFILES
 
@@ -90,7 +90,7 @@ def judge(claim, profile):
         verdict = compare_cases(found, claim["tolerance"])
     else:
         verdict = compare_numbers(found, claim["value"], claim["tolerance"])
-    return replace(verdict, stale=any(map(run.is_stale, used)))
+    return replace(verdict, stale=any(map(records.is_stale, used)))
 
 
 def compare_cases(cases, tolerance):

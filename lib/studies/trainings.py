@@ -6,7 +6,8 @@ from pathlib import Path
 
 from lib import dataset, patches, paths, photos
 from lib.studies import profiles, records
-from lib.studies.run import study
+from lib.studies.card import card
+from lib.studies.register import study
 from lib.training import recipes
 
 # What needs TensorFlow is imported where it is used: the register lists the studies at once.
@@ -54,11 +55,6 @@ def data_set(job, reading, **options):
     folder = job.shared(profiles.build, profile=job.profile, reading=reading, seed=job.seed, **options)
     description = profiles.describe(folder)
     return folder, {key: value for key, value in description.items() if key != "photos_of"}
-
-
-def card(record):
-    """The model card of a training."""
-    return records.card(record["study"].removeprefix("train_"), record)
 
 
 @study(
@@ -213,5 +209,5 @@ def run_profile(network, profile, reading, run, split="photo", seed=0, samples=N
     _, result, seconds = train_and_test(network, reading, run / "data", tests, run, recipe, seed, progress)
     records.write(run / "record.json", result, profile=profile, data=description, seed=seed, seconds=seconds)
     record = records.load(run / "record.json")
-    (run / "card.md").write_text(records.card(f"{network}-{reading}", record))
+    (run / "card.md").write_text(card(record, f"{network}-{reading}"))
     return record

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from lib import paths
 from lib.studies.dmenet import scenes
-from lib.studies.run import study
+from lib.studies.register import study
 
 # What needs TensorFlow is imported where it is used: the register lists the studies at once.
 

@@ -17,7 +17,7 @@ from lib.one_pass import filling
 from lib.studies import comparisons, records
 from lib.studies.camera import measured
 from lib.studies.one_pass import degrade
-from lib.studies.run import study
+from lib.studies.register import study
 
 # What needs TensorFlow is imported where it is used.
 
@@ -351,16 +351,18 @@ ROWS = (
 @study("one_pass_ablation", (3, 120, 60), "the photos in focus, train and dev", ("photos",), gpu=True)
 def ablation(job):
     """The one-pass network with one change a row, each trained as long: errors on the same dev scenes."""
-    from lib.studies.one_pass import scenes, trainer
+    from lib.studies.one_pass import kernels, scenes, trainer
 
+    modules = {"kernels": kernels, "scenes": scenes}
     rows, smaller = [], _made_smaller(job)
     for number, (label, changes, constants) in enumerate(ROWS):
         recipe = replace(smaller["recipe"], **{key: value for key, value in changes.items() if key != "seed"})
         pool = Path(job.folder) / (f"pool-{number}" if constants else "pool")
         options = smaller | {"recipe": recipe, "seed": changes.get("seed", job.seed)}
         with contextlib.ExitStack() as stack:
-            for name, value in constants.items():
-                stack.enter_context(mock.patch(f"lib.studies.one_pass.{name}", value))
+            for place, value in constants.items():
+                module, name = place.split(".")
+                stack.enter_context(mock.patch.object(modules[module], name, value))
             training = trainer.Training(Path(job.folder) / f"run-{number}", pool, **options)
             training.dev_pool = scenes.Pool(Path(job.folder) / "pool", "dev", pictures=smaller.get("pictures"))
             training.train(job.count(SHORT[job.profile], least=2), job.say)
