@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lib import photos, storage
+from lib import paths, photos, storage
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
@@ -15,6 +15,7 @@ tf = pytest.importorskip("tensorflow")
 from lib import classifiers  # noqa: E402
 from lib.classifiers import spectrum_net  # noqa: E402
 from lib.one_pass import network, weights  # noqa: E402
+from lib.studies import records  # noqa: E402
 from lib.studies.one_pass import scenes, trainer  # noqa: E402
 
 TINY = trainer.Recipe(batch=1, scenes=2, growth=0, rise=2)
@@ -108,3 +109,16 @@ def test_the_fill_command_renders_scenes_in_order(tmp_path):
 def test_its_layers_do_not_take_the_place_of_a_classifiers_of_the_same_name():
     assert network.Polynomials.__module__ != spectrum_net.Polynomials.__module__
     assert classifiers.load("spectrum_net-lens").output_shape == (None, 20)
+
+
+def test_no_photo_that_the_classifiers_were_tested_on_is_trained_on(monkeypatch, tmp_path):
+    held_out = records.load(paths.RESULTS / "local" / "train_spectrum_net-lens.json")["data"]["photos_of"]["test"]
+    names = [*held_out, *(f"{name}/other-{k}.png" for name in photos.TRAINING_SETS for k in range(20))]
+    files = {name: [tmp_path / each for each in names if each.startswith(f"{name}/")] for name in photos.TRAINING_SETS}
+    monkeypatch.setattr(photos, "files", lambda name, progress: files[name])
+    assert set(scenes.names("test")) == set(held_out)
+    train, dev = set(scenes.names("train")), set(scenes.names("dev"))
+    assert train
+    assert dev
+    assert not train & dev
+    assert not (train | dev) & set(held_out)

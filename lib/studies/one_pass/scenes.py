@@ -7,7 +7,6 @@ things in a photo. The lens (`kernels`) works on light, where highlights keep th
 """
 
 import functools
-import re
 from typing import NamedTuple
 
 import cv2
@@ -55,9 +54,8 @@ class Scene(NamedTuple):
 
 @functools.cache
 def _test_photos():
-    """The photos that SpectrumNet was tested on: neither network has seen them, so both can be."""
-    card = (paths.DATA / "weights" / "spectrum_net-lens.md").read_text(encoding="utf-8")
-    return frozenset(re.search(r"held out for test\*\* \(\d+\): (.*)", card).group(1).strip(" .\n").split(", "))
+    """The photos that the classifiers of `local` are tested on: no network here has seen them, so all can be."""
+    return frozenset((paths.DATA / "held_out.txt").read_text().split())
 
 
 def names(split):
@@ -66,7 +64,7 @@ def names(split):
     Parameters
     ----------
     split : {"train", "dev", "test"}
-        ``test`` are those that SpectrumNet is tested on, ``dev`` every tenth of the others.
+        ``test`` are those that the classifiers of `local` are tested on, ``dev`` every tenth of the others.
 
     Returns
     -------

@@ -28,6 +28,8 @@ QUICK = {"batch": 1, "scenes": 8, "growth": 0.0, "rise": 10}
 """Of the recipe, at the quick profile."""
 STAND_IN = ("astronaut", "chelsea", "china", "coffee")
 """Photos that the quick profile trains on: none of the registry has to come with the project."""
+HELD_OUT = ("data/held_out.txt",)
+"""The photos that none of the studies here trains or chooses on."""
 
 
 # Training
@@ -65,8 +67,9 @@ Photos held out:
 
 
 @study(
-    "train_one_pass", (2, 150, 120), "the photos in focus, train and dev", ("photos",), "one_pass.onnx", card, gpu=True
-)
+    "train_one_pass", (2, 150, 120), "the photos in focus, train and dev", ("photos",), "one_pass.onnx", card,
+    files=HELD_OUT, gpu=True,
+)  # fmt: skip
 def train(job):
     """The one-pass network, trained on scenes that are rendered on the way."""
     from lib.one_pass import export, weights
@@ -115,7 +118,7 @@ LARGEST_SIDE = 256
 """Of the photos that are blurred evenly, pixels: their center."""
 
 
-@study("one_pass", (1, 25, 20), "held-out photos, rendered scenes, pixel4, cuhk", ("train_one_pass",))
+@study("one_pass", (1, 25, 20), "held-out photos, rendered scenes, pixel4, cuhk", ("train_one_pass",), files=HELD_OUT)
 def judge(job):
     """The one-pass network on photos and scenes that neither trained nor chose anything."""
     from lib.studies.one_pass import scenes as training_scenes
@@ -348,7 +351,7 @@ ROWS = (
 """Label, changes of recipe or seed, and constants of this package for the row; the first renders the dev scenes."""
 
 
-@study("one_pass_ablation", (3, 120, 60), "the photos in focus, train and dev", ("photos",), gpu=True)
+@study("one_pass_ablation", (3, 120, 60), "the photos in focus, train and dev", ("photos",), files=HELD_OUT, gpu=True)
 def ablation(job):
     """The one-pass network with one change a row, each trained as long: errors on the same dev scenes."""
     from lib.studies.one_pass import kernels, scenes, trainer
