@@ -41,6 +41,22 @@ def test_the_cache_loses_the_chapters_whose_inputs_have_changed_and_no_other(app
     assert kept() == {"optics"}
 
 
+def test_in_a_run_a_page_is_not_run_again(app, tmp_path, monkeypatch):
+    monkeypatch.setattr(fresh_execution.paths, "BOOK", tmp_path)
+    monkeypatch.setattr(fresh_execution.chapters, "chapters", lambda: ["optics", "fusion"])
+    monkeypatch.setattr(fresh_execution, "inputs", lambda name: "1")
+    shown = nbformat.v4.new_output("execute_result", {"text/plain": "43"}, execution_count=1)
+    monkeypatch.setattr(fresh_execution.chapters, "ran", {"optics": [[shown]]}.get)
+    cell = "```{code-cell} ipython3\n:tags: [hide-input]\n\n6 * 7\n```\n"
+    page = f"---\nkernelspec:\n  name: python3\n---\n\n# A page\n\n{cell}"
+    (tmp_path / "optics.md").write_text(page)
+    fresh_execution.drop_outdated(app, app.config)
+    cache = get_cache(app.config.nb_execution_cache_path)
+    assert [Path(record.uri).stem for record in cache.list_cache_records()] == ["optics"]
+    _, merged = cache.merge_match_into_notebook(fresh_execution.read_myst_markdown_notebook(page))
+    assert merged.cells[1].outputs[0].data["text/plain"] == "43"
+
+
 def test_the_notebook_to_download_has_the_outputs_of_the_cache(app, tmp_path):
     app.config.nb_execution_cache_path = str(tmp_path / "cache")
     executed = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7", id="a")])

@@ -7,7 +7,7 @@ import chapter
 import pytest
 from PIL import Image
 
-from lib import cli
+from lib import cli, paths
 from lib.studies import chapters
 
 HEADER = chapter.HEADER + chapter.PARAMETERS
@@ -75,6 +75,22 @@ def test_figures_and_tables_are_collected_with_their_provenance(book, tmp_path):
     (book / "shows.md").write_text(HEADER + FIGURE.replace("plot([seed, 1])", "plot([seed, 2])"))
     again = chapters.reproduce(["shows"], out, {"profile": "local", "seed": 3}, book)
     assert again["shows"]["data"]["inputs"] != record["data"]["inputs"]
+
+
+def test_in_a_run_the_pages_show_what_the_run_has_shown(book, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    assert chapters.ran("shows", book) is None
+    monkeypatch.setenv(paths.PROFILE, "quick")
+    assert chapters.ran("shows", book) is None
+    chapters.reproduce(["shows"], paths.run() / "chapters", {"profile": "quick", "seed": 3}, book)
+    shown = chapters.ran("shows", book)
+    assert len(shown) == len(chapters.cells("shows", book))
+    kinds = {kind for outputs in shown for output in outputs for kind in output.get("data", {})}
+    assert "image/png" in kinds
+    assert "image/svg+xml" not in kinds
+    assert "| quick | 3.0 |" in str(shown)
+    (book / "shows.md").write_text(HEADER + FIGURE + "\nMore words.\n")
+    assert chapters.ran("shows", book) is None
 
 
 def test_a_killed_run_leaves_no_chapter_half_done(book, tmp_path):

@@ -2,7 +2,7 @@
 
 The execution cache compares a chapter's own cells only: after an edit in `lib` it would print the old numbers. So what
 it has of a chapter is dropped when the code, a record or a network that the chapter reaches has changed, and nothing
-else is.
+else is. In a run of the reproduction, its chapters have run already: the pages show these.
 """
 
 import hashlib
@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 
 from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from myst_nb.core.read import read_myst_markdown_notebook
 
 from lib import paths, storage
 from lib.studies import chapters
@@ -36,7 +38,22 @@ def drop_outdated(app, config):
         name = Path(record.uri).stem
         if seen.get(name) != now.get(name):
             cache.remove_cache(record.pk)
+    for name in now:
+        take(name, cache)
     storage.write_json(folder / SEEN, now)
+
+
+def take(name, cache):
+    """Put into the cache what a chapter shows in this run, where there is one."""
+    shown = chapters.ran(name)
+    if shown is None:
+        return
+    page = paths.BOOK / f"{name}.md"
+    notebook = read_myst_markdown_notebook(page.read_text(encoding="utf-8"))
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell, outputs in zip(code, shown, strict=True):
+        cell.outputs = outputs
+    cache.cache_notebook_bundle(CacheBundleIn(notebook, str(page)), check_validity=False, overwrite=True)
 
 
 def setup(app):

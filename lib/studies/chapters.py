@@ -101,6 +101,32 @@ def reproduce(names, folder, parameters, book=paths.BOOK, progress=None):
     return done
 
 
+def ran(name, book=paths.BOOK):
+    """What the cells of a chapter have shown in this run.
+
+    Parameters
+    ----------
+    name, book
+        As in `cells`.
+
+    Returns
+    -------
+    list of list or None
+        The outputs of each code cell, figures as PNG only; None outside of a run, and where it has not run the chapter
+        as it is now.
+    """
+    if not paths.run() or not (paths.run() / "chapters" / name / RECORD).exists():
+        return None
+    target = paths.run() / "chapters" / name
+    if not _is_fresh(target, _key(book, name, records.load(target / RECORD)["data"]["parameters"])):
+        return None
+    code = [cell for cell in nbformat.read(target / NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+    own = [cell for cell in code[1:] if "injected-parameters" not in cell.metadata.get("tags", [])]
+    for output in (output for cell in own for output in cell.outputs):
+        output.get("data", {}).pop("image/svg+xml", None)
+    return [cell.outputs for cell in own]
+
+
 def reads(name, book=paths.BOOK):
     """The studies whose records a chapter reads: those it names, fields in braces standing for any.
 
