@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage, optimize
 
-from lib import optics, scenes
-from lib.studies import camera
+from lib import optics
+from lib.studies import camera, public_sets
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_what_is_blurred_here_is_light_under_the_measured_map():
     sharp = rng.random((64, 80), np.float32)
     known = np.ones(sharp.shape, bool)
     known[20:30, 20:30] = False
-    scene = scenes.Measured(sharp, np.where(known, np.float32(2), 0), known, sharp)
+    scene = public_sets.Measured(sharp, np.where(known, np.float32(2), 0), known, sharp)
     pictures = dict(camera.blurred_here(scene))
     assert tuple(pictures) == camera.RENDERED
     light = ndimage.gaussian_filter(optics.to_light(sharp).astype(np.float64), 2, mode="reflect")

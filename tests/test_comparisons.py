@@ -9,8 +9,8 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from lib import estimators, photos, scenes
 from lib.metrics.map_errors import mask_scores
-from lib.scenes import Setting
-from lib.studies import comparisons
+from lib.studies import comparisons, photographed, profiles
+from lib.studies.photographed import Setting
 
 needs_mirror = pytest.mark.skipif(
     not os.environ.get(photos.MIRROR), reason=f"{photos.MIRROR} names no folder with the photo sets"
@@ -26,18 +26,18 @@ def small_scenes(monkeypatch):
 
     def small(profile="quick", only=None):
         for k, setting in enumerate((Setting(0.05, 4), Setting(0.9, 6, "disk"))):
-            yield f"scene-{k}", *scenes.render(image, depth, setting, seed=k)
+            yield f"scene-{k}", *photographed.render(image, depth, setting, seed=k)
 
-    monkeypatch.setattr(scenes, "scenes", small)
+    monkeypatch.setattr(photographed, "scenes", small)
     return list(small())
 
 
 def test_a_setting_says_where_is_focus_and_how_large_is_the_largest_sigma():
     image, depth = np.full((20, 101, 3), 0.5, np.float32), np.tile(np.linspace(1, 3, 101), (20, 1))
-    rendered, sigma, textured = scenes.render(image, depth, Setting(0.25, 7.0, noise=0.1), seed=1)
+    photo, sigma, textured = photographed.render(image, depth, Setting(0.25, 7.0, noise=0.1), seed=1)
     assert sigma.max() == pytest.approx(7, rel=1e-5)
     assert np.argmin(sigma[0]) == 25
-    assert rendered.std() == pytest.approx(0.1, rel=0.1)
+    assert photo.std() == pytest.approx(0.1, rel=0.1)
     assert not textured.any()
 
 
@@ -46,8 +46,8 @@ def test_textured_is_judged_in_focus(small_scenes):
 
 
 def test_quick_scenes_are_bundled():
-    found = list(scenes.scenes("quick"))
-    assert [name for name, *_ in found] == scenes.names("quick")
+    found = list(photographed.scenes("quick"))
+    assert [name for name, *_ in found] == photographed.names("quick")
     assert all(image.shape[:2] == sigma.shape == textured.shape for _, image, sigma, textured in found)
 
 
@@ -67,11 +67,11 @@ def test_a_scene_is_not_calibrated_on_its_other_photos(monkeypatch):
     rng = np.random.default_rng(0)
     truths = {"a-0": 1.0, "a-1": 1.0, "b-0": 3.0}
 
-    def photographed(profile="quick", only=None):
+    def three(profile="quick", only=None):
         for name, sigma in truths.items():
             yield name, rng.random((32, 32), np.float32), np.full((32, 32), sigma), np.ones((32, 32), bool)
 
-    monkeypatch.setattr(scenes, "scenes", photographed)
+    monkeypatch.setattr(photographed, "scenes", three)
     error = {row["scene"]: row["all"]["mae"] for row in comparisons.judge_scenes([])}
     assert error == {"a-0": 2.0, "a-1": 2.0, "b-0": 2.0}
 
@@ -105,19 +105,19 @@ def test_intervals_are_those_of_scipys_bootstrap():
 
 
 def test_all_scenes_are_photographed_in_all_settings():
-    names = scenes.names("local")
-    assert len(names) == len(set(names)) == 19 * len(scenes.SETTINGS)
+    names = photographed.names("local")
+    assert len(names) == len(set(names)) == 19 * len(photographed.SETTINGS)
     assert {comparisons.scene_of(name) for name in names} == {*scenes.SCENES, *scenes.MIDDLEBURY_2006}
     assert set(comparisons.TUNED) < {comparisons.scene_of(name) for name in names}
 
 
 @needs_mirror
 def test_only_what_is_asked_for_is_rendered():
-    found = list(scenes.scenes("local", only=["Wood1-3"]))
+    found = list(photographed.scenes("local", only=["Wood1-3"]))
     assert [name for name, *_ in found] == ["Wood1-3"]
     _, image, sigma, _ = found[0]
     assert image.shape[:2] == sigma.shape
-    assert sigma.max() == pytest.approx(scenes.SETTINGS[3].largest)
+    assert sigma.max() == pytest.approx(photographed.SETTINGS[3].largest)
 
 
 def test_spearman_is_that_of_the_map_before_calibration(small_scenes):
@@ -191,7 +191,7 @@ def test_masks_are_read_as_white_for_blurred():
 
 @pytest.mark.parametrize("megapixels", [0.05, 0.25, 1.0])
 def test_the_photo_has_the_size_asked_for(megapixels):
-    image = scenes.photo(megapixels)
+    image = profiles.photo(megapixels)
     assert image.shape[0] * image.shape[1] == pytest.approx(1e6 * megapixels, rel=0.01)
     assert image.std() > 0.1
 

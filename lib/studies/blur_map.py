@@ -15,7 +15,7 @@ import numpy as np
 
 from lib import blur_map, engines, images, patches, paths, photos
 from lib.engines.core import onnx_file
-from lib.studies import records
+from lib.studies import profiles, records
 from lib.studies.register import study
 
 NETWORK = "mobilenet_v2-lens"
@@ -249,10 +249,8 @@ def maps(contestants, sizes=PHOTOS):
         One for each photo, step and engine: what `Contestants.measure` returns, and how the map compares with that
         of Keras, as the share of windows with the same level and the mean difference in pixels of sigma.
     """
-    from lib import scenes  # here: it needs much memory, which would count for every process
-
     for megapixels, steps in sizes.items():
-        gray = images.to_gray(scenes.photo(megapixels))
+        gray = images.to_gray(profiles.photo(megapixels))
         for step in steps:
             answers = {}
             for name in engines.ENGINES:

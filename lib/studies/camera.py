@@ -1,4 +1,4 @@
-"""The estimators against a camera: six photos by a Pixel 4, whose blur others have measured (`scenes.pixel4`).
+"""The estimators against a camera: six photos by a Pixel 4, whose blur others have measured (`public_sets.pixel4`).
 
 The scenes in focus are known too. Blurred here by the measured maps, with Gaussians and with disks, they tell what of
 an estimator's error is due to the scene, and what to the spot of a real lens.
@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from lib import estimators, images, optics, photos, scenes
+from lib import estimators, images, optics, photos
 from lib.metrics.map_errors import calibrate
-from lib.studies import comparisons
+from lib.studies import comparisons, public_sets
 from lib.studies.register import study
 
 RENDERED = ("gaussian", "gaussian, noise", "disk")
@@ -26,18 +26,18 @@ JUDGED = np.s_[::3, ::3]
 
 
 def measured(profile):
-    """Iterate over the photos with measured blur, `scenes.Measured` by name.
+    """Iterate over the photos with measured blur, `public_sets.Measured` by name.
 
     None of them may come with the project. For `quick` two photos in focus stand in, either half blurred by a disk.
     """
     if profile != "quick":
-        yield from ((name, scenes.pixel4(name)) for name in scenes.PIXEL4)
+        yield from ((name, public_sets.pixel4(name)) for name in public_sets.PIXEL4)
         return
     for name, near, far in (("china", 2, 5), ("coffee", 3, 7)):
         sharp = images.to_gray(photos.load(name))[100:340, 120:480]
         sigma = np.repeat(np.float32([[near, far]]), sharp.shape[1] // 2, axis=1).repeat(len(sharp), axis=0)
         photo = optics.render(sharp, sigma, "disk", NOISE, linear=True)
-        yield name, scenes.Measured(_as_stored(photo), sigma, sigma > 0, sharp)
+        yield name, public_sets.Measured(_as_stored(photo), sigma, sigma > 0, sharp)
 
 
 def blurred_here(scene):
@@ -47,7 +47,7 @@ def blurred_here(scene):
 
     Parameters
     ----------
-    scene : scenes.Measured
+    scene : public_sets.Measured
 
     Yields
     ------
@@ -86,7 +86,7 @@ def windows(scene):
 
     Parameters
     ----------
-    scene : scenes.Measured
+    scene : public_sets.Measured
 
     Returns
     -------

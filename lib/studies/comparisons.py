@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import estimators, figures, images, photos, scenes, storage
+from lib import estimators, figures, images, photos, storage
 from lib.metrics.map_errors import calibrate, map_errors, mask_scores
-from lib.studies import records
+from lib.studies import photographed, profiles, records
 from lib.studies.register import study
 
 METHODS = (
@@ -55,7 +55,7 @@ def judge_scenes(names, profile="quick", folder=None, progress=None, only=None):
     progress : callable, optional
         Called with one line of text after each map.
     only : collection of str, optional
-        Of the photos, `scenes.names`, those to judge on.
+        Of the photos, `photographed.names`, those to judge on.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def judge_scenes(names, profile="quick", folder=None, progress=None, only=None):
         ``textured`` the ``rmse``, ``mae`` and ``spearman`` of `map_errors`, the last None where a map is constant.
     """
     rows, scores, truth, masks = [], {}, {}, {}
-    for photo, image, sigma, textured in scenes.scenes(profile, only):
+    for photo, image, sigma, textured in photographed.scenes(profile, only):
         truth[photo], masks[photo] = sigma, textured
         for name in names:
             values = blur(name, image, folder and Path(folder) / photo)
@@ -86,7 +86,7 @@ def judge_scenes(names, profile="quick", folder=None, progress=None, only=None):
 
 
 def scene_of(photo):
-    """The scene that a photo of `scenes.names` shows.
+    """The scene that a photo of `photographed.names` shows.
 
     Examples
     --------
@@ -191,7 +191,7 @@ BLURRED = 1.5
 def masked(profile):
     """Iterate over (name, photo, mask of what is blurred): the set "cuhk", or for `quick` two rendered scenes."""
     if profile == "quick":
-        for name, image, sigma, _ in itertools.islice(scenes.scenes("quick"), 2):
+        for name, image, sigma, _ in itertools.islice(photographed.scenes("quick"), 2):
             yield name, image, sigma > BLURRED
         return
     files = {kind: {path.stem: path for path in photos.files("cuhk") if path.parent.name == kind} for kind in KINDS}
@@ -321,8 +321,8 @@ def _dig(row, key):
 @study("comparison_scenes", minutes=(1, 30, 20), data="", needs=("train_*",), gpu=True)
 def on_scenes(job):
     """The estimators on rendered scenes, whose true sigma is known."""
-    names = job.some(scenes.names(job.profile), least=12)
-    job.data = {"scenes": names, "settings": [str(setting) for setting in scenes.SETTINGS]}
+    names = job.some(photographed.names(job.profile), least=12)
+    job.data = {"scenes": names, "settings": [str(setting) for setting in photographed.SETTINGS]}
     return {"rows": judge_scenes(methods(), job.profile, job.folder, job.say, names)}
 
 
@@ -355,8 +355,8 @@ def measure(name, megapixels):
         process had, and ``idle_mebibytes``, what it had before: the libraries, the network and the photo itself.
     """
     estimator = estimators.get(name)
-    estimator(scenes.photo(64 * 64 / 1e6))  # loads and compiles
-    image = scenes.photo(megapixels)
+    estimator(profiles.photo(64 * 64 / 1e6))  # loads and compiles
+    image = profiles.photo(megapixels)
     idle = records.peak_memory()
     began = time.perf_counter(), time.process_time()
     values = estimator(image)

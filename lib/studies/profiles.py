@@ -12,6 +12,7 @@ import functools
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from lib import dataset, images, patches, photos, storage
@@ -52,6 +53,29 @@ def _div2k():
 
 
 _SOURCES = {"quick": _bundled, "local": _registry, "full": _div2k}
+
+
+def photo(megapixels):
+    """A photo of 3:2 with everyday detail at every size: the bundled "china", enlarged by mirror images of itself.
+
+    Parameters
+    ----------
+    megapixels : float
+
+    Returns
+    -------
+    (H, W, 3) float32 ndarray
+
+    Examples
+    --------
+    >>> photo(0.25).shape
+    (408, 612, 3)
+    """
+    height = round(np.sqrt(megapixels * 1e6 / 1.5))
+    width = round(1.5 * height)
+    image = cv2.resize(photos.load("china"), (640, 427), interpolation=cv2.INTER_AREA)
+    beyond = [(0, max(side - have, 0)) for side, have in zip((height, width), image.shape[:2], strict=True)]
+    return np.ascontiguousarray(np.pad(image, (*beyond, (0, 0)), "symmetric")[:height, :width])
 
 
 def fractions(profile):

@@ -11,10 +11,10 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lib import figures, images, one_pass, optics, patches, photos, scenes
+from lib import figures, images, one_pass, optics, patches, photos
 from lib.metrics.map_errors import map_errors, mask_scores
 from lib.one_pass import filling
-from lib.studies import comparisons, records
+from lib.studies import comparisons, photographed, profiles, records
 from lib.studies.camera import measured
 from lib.studies.one_pass import degrade
 from lib.studies.register import study
@@ -166,7 +166,7 @@ def _errors(values, truth):
 
 def on_scenes(job):
     """The rendered scenes, all settings."""
-    for name, image, sigma, textured in job.some(scenes.scenes(job.profile), least=2):
+    for name, image, sigma, textured in job.some(photographed.scenes(job.profile), least=2):
         row, filled = _with_interval(image, sigma, np.ones(sigma.shape, bool))
         yield {"scene": name} | row | {"textured": _errors(filled[textured], sigma[textured])}
         job.say(f"{name}: {row['filled']['mae']:.2f} px")
@@ -226,7 +226,7 @@ def speed(largest):
     """Seconds by megapixels: of the network alone and with the filling; the better of two."""
     rows = []
     for size, engines in ((1, one_pass.installed()[:2]), (12, one_pass.installed()[:1])):
-        photo = scenes.photo(size) if size <= largest else None
+        photo = profiles.photo(size) if size <= largest else None
         for engine, filled in itertools.product(engines if photo is not None else (), (False, True)):
             seconds, processor = np.min([_seconds(photo, engine, filled) for _ in range(2)], axis=0)
             row = {"megapixels": size, "engine": engine, "filled": filled}
@@ -271,7 +271,7 @@ def table(scene_rows, camera_rows, note):
     settings = [row["scene"].rpartition("-")[2] for row in scene_rows]
     shown = [
         (f"scenes, {setting}", [row for row, own in zip(scene_rows, settings, strict=True) if own == str(number)])
-        for number, setting in enumerate(scenes.SETTINGS)
+        for number, setting in enumerate(photographed.SETTINGS)
     ]
     lines = []
     for label, rows in (*shown, ("scenes, all", scene_rows), ("camera", camera_rows)):

@@ -1,8 +1,5 @@
-"""The scenes and photos of public sets whose truth comes with them: depth, the photo in focus, or measured blur."""
+"""Photographs whose truth is known: stereo scenes with their depth, and how they look out of focus."""
 
-from typing import NamedTuple
-
-import cv2
 import numpy as np
 
 from lib import images, optics, photos
@@ -25,21 +22,10 @@ MOTORCYCLE_OFFSET = 31.086
 """Distance of the two principal points in x, pixels."""
 MOTORCYCLE_BASELINE = 0.193001
 """Distance of the two cameras, metres."""
-NYU_PAIRS = 30
-"""Pairs of the set "nyu_pairs"."""
-_NYU_FOLDERS = ("source_1", "source_2", "full_clear")
-PIXEL4 = ("001", "005", "009", "012", "013", "016")
-"""The scenes of the set "pixel4"."""
-PIXEL4_SIGMA = {"moment": 8.07, "fit": 9.28}
-"""Sigma, in pixels, where the measured map is 255: of the lens's spot itself, and of the Gaussian that fits it best."""
-_BLACK, _WHITE = 1024, 16383
-"""Levels of the 14 bit sensor."""
-_CENTER = np.s_[252:1260, 336:1680]
-"""Rows and columns of a half picture that the maps cover."""
-_VIGNETTING = 101
-"""Side of the window that averages out everything but the vignetting of the two halves, pixels."""
-_CLIPPED = 0.5
-"""Percent of a photo that its exposure turns white, as cameras do."""
+MAX_SIGMA = 12.0
+"""Blur of what is farthest away, in the photos that are blurred here, pixels."""
+NOISE = 0.004
+"""Standard deviation of the noise that they get: one gray level."""
 
 
 def scene(name):
@@ -116,13 +102,8 @@ def middlebury(scene):
         raise ValueError(msg)
     folder = f"{'middlebury2006' if scene in MIDDLEBURY_2006 else 'middlebury_third'}/{scene}"
     view, map_name, scale = ("im2", "disp2", 4) if scene in ("Cones", "Teddy") else ("view1", "disp1", 3)
-    stored = np.rint(images.to_gray(_pixels(f"{folder}/{map_name}.png")) * 255)
-    return _pixels(f"{folder}/{view}.png"), fill_disparity(stored / scale)
-
-
-def _pixels(name):
-    """What a picture of the registry holds, float32 in [0, 1]."""
-    return images.read(photos.file(name))
+    stored = np.rint(images.to_gray(images.read(photos.file(f"{folder}/{map_name}.png"))) * 255)
+    return images.read(photos.file(f"{folder}/{view}.png")), fill_disparity(stored / scale)
 
 
 def fill_disparity(disparity):
@@ -164,78 +145,84 @@ def _from_left(values):
     return np.take_along_axis(values, np.maximum.accumulate(columns, axis=1), axis=1)
 
 
-def nyu_pair(number):
-    """Two pictures of one scene with different things in focus, and the one in which all is: composites by a mask.
+def defocus(image, nearness, max_sigma=MAX_SIGMA, noise=NOISE, seed=0):
+    """Blur a sharp photo by a known map, by the optical model (`optics.render`).
 
     Parameters
     ----------
-    number : int
-        1 to `NYU_PAIRS`.
+    image : (H, W[, 3]) float32 ndarray
+        Sharp, in [0, 1].
+    nearness : (H, W) ndarray
+        Inverse depth, 1 where the camera is focused, 0 at infinity, where sigma is `max_sigma`.
+    max_sigma, noise, seed
+        Pixels; standard deviation of the sensor's noise, and its seed.
 
     Returns
     -------
-    frames : list of 2 (H, W, 3) float32 ndarray
+    photo : (H, W[, 3]) float32 ndarray
+    sigma : (H, W) float32 ndarray
+        The true map, pixels: ``max_sigma * (1 - nearness)``.
+
+    Examples
+    --------
+    >>> photo, sigma = defocus(np.full((20, 30), 0.5), np.tile(np.linspace(0, 1, 30), (20, 1)))
+    >>> print(sigma[0, [0, -1]])
+    [12.  0.]
+    """
+    sigma = np.float32(max_sigma) * (1 - np.asarray(nearness, np.float32))
+    return optics.render(image, sigma, noise=noise, seed=seed), sigma
+
+
+def slanted(image, seed=0):
+    """A photo as if of a flat picture that leans back: in focus at the bottom, `MAX_SIGMA` at the top."""
+    height, width = image.shape[:2]
+    return defocus(image, np.repeat(np.linspace(0, 1, height)[:, None], width, axis=1), seed=seed)
+
+
+def nearness(inverse_depth):
+    """Nearness: the nearest thing at 1, the farthest at 0."""
+    return (inverse_depth - inverse_depth.min()) / np.ptp(inverse_depth)
+
+
+def stack(image, depth, count=2, spread=5.0, noise=0.0):
+    """Photograph a scene with the focus at `count` distances from near to far.
+
+    The focus goes through the depths in even steps of blur, from near the nearest to near the
+    farthest point (the 5th and 95th percentile of 1 / depth). The aperture is as wide as `spread`
+    needs it.
+
+    Parameters
+    ----------
+    image : (H, W, 3) ndarray
         In [0, 1].
-    all_in_focus : (H, W, 3) float32 ndarray
-        What the frames were made from.
-    """
-    if number not in range(1, NYU_PAIRS + 1):
-        msg = f"Unknown pair {number!r} of nyu_pairs; choose 1 to {NYU_PAIRS}."
-        raise ValueError(msg)
-    first, second, truth = (_pixels(f"nyu_pairs/{of}/NYU-D ({number}).jpg") for of in _NYU_FOLDERS)
-    return [first, second], truth
-
-
-class Measured(NamedTuple):
-    """A camera's photo, and its blur as measured by others."""
-
-    photo: np.ndarray
-    """(H, W) float32 in [0, 1], whole levels of 8 bit, sRGB."""
-    sigma: np.ndarray
-    """(H, W) float32, pixels; 0 where it is unknown."""
-    known: np.ndarray
-    """(H, W) bool."""
-    all_in_focus: np.ndarray
-    """(H, W) float32 in [0, 1], sRGB: the same scene, exposed alike."""
-
-
-def pixel4(name, by="moment"):
-    """A photo by a Pixel 4, whose blur Xin et al. measured.
-
-    Both pictures that the two halves of the lens take, balanced and added, make the photo. It is in gray: only green
-    has halves. It is not perfectly in place on the map and the picture that is in focus, but shifted by up to 3 pixels:
-    the lens's spot is askew off the axis.
-
-    Parameters
-    ----------
-    name : str
-        One of `PIXEL4`.
-    by : {"moment", "fit"}
-        What sigma is: the standard deviation of the lens's spot, as elsewhere in this project, or that of the
-        Gaussian that blurs most alike. This lens's spots have bright rims, and the two are 15 % apart.
+    depth : (H, W) ndarray
+        Metres.
+    count : int
+        Of frames.
+    spread : float
+        Sigma, in pixels, of the farthest focus at the depth of the nearest.
+    noise
+        As in `optics.render`.
 
     Returns
     -------
-    Measured
+    frames : list of (H, W, 3) float32 ndarray
+        In [0, 1], rounded to 8 bit, the nearest focus first.
+    sigmas : list of (H, W) float32 ndarray
+        The true blur of each, pixels.
 
-    References
-    ----------
-    Xin et al., "Defocus map estimation and deblurring from a single dual-pixel image", ICCV 2021.
+    Examples
+    --------
+    >>> image, depth = np.full((40, 60, 3), 0.5, np.float32), np.tile(1 / np.linspace(1, 0.3, 60), (40, 1))
+    >>> frames, (near, far) = stack(image, depth)
+    >>> f"{near[0, 0]:.1f} {near[0, -1]:.1f} {far[0, 0]:.1f} {far[0, -1]:.1f}"
+    '0.3 5.3 5.3 0.3'
     """
-    if name not in PIXEL4 or by not in PIXEL4_SIGMA:
-        msg = f"Expected a scene of {', '.join(PIXEL4)} and by 'moment' or 'fit', got {name!r} and {by!r}."
-        raise ValueError(msg)
-    left, right = (_sensor_light(f"pixel4/photos/{name}_{half}.png") for half in ("left", "right"))
-    window = (_VIGNETTING, _VIGNETTING)
-    light = ((left + right * cv2.blur(left, window) / cv2.blur(right, window)) / 2)[_CENTER]
-    light /= np.percentile(light, 100 - _CLIPPED)
-    sharp = _pixels(f"pixel4/all_in_focus/{name}_gt.png")
-    sharp = sharp * (light.mean() / sharp.mean())  # blur keeps the mean
-    measured = _pixels(f"pixel4/maps/{name}_gt.png")
-    photo, sharp = (optics.to_srgb(np.clip(each, 0, 1)) for each in (light, sharp))
-    return Measured(images.to_uint8(photo) / np.float32(255), PIXEL4_SIGMA[by] * measured, measured > 0, sharp)
-
-
-def _sensor_light(name):
-    """A sensor's picture without its black level, 1 where it is full."""
-    return (65535 * _pixels(name) - _BLACK) / (_WHITE - _BLACK)
+    farthest, nearest = np.percentile(1 / np.float64(depth), [5, 95])
+    frames, sigmas = [], []
+    for number, focus in enumerate(np.linspace(nearest, farthest, count)):
+        sigma = spread * (focus - 1 / np.float64(depth)) / (nearest - farthest)
+        frame = optics.render(image, sigma, noise=noise, seed=number)
+        frames.append(images.to_uint8(frame) / np.float32(255))
+        sigmas.append(np.float32(np.abs(sigma)))
+    return frames, sigmas
