@@ -39,6 +39,7 @@ def card(record):
     """The model card."""
     result, last = record["result"], record["result"]["history"][-1]
     held = "\n".join(f"- **{split}**: {', '.join(names)}" for split, names in result["photos"].items() if names)
+    sets = STAND_IN if record["profile"] == "quick" else photos.TRAINING_SETS
     return f"""# one_pass
 
 A photo, (H, W, 3) in [0, 1], to sigma in pixels, 0 to 19, and the ends of its 80 % interval, in one pass.
@@ -47,11 +48,10 @@ A photo, (H, W, 3) in [0, 1], to sigma in pixels, 0 to 19, and the ends of its 8
   for other programs (`one_pass.onnx`): "photo", (N, H, W, 3) float32 with sides that are multiples of 32 and at least
   64, to "sigma", (N, H, W, 3): sigma, low, high.
 - **Scenes** (`lib.studies.one_pass`): {result["scenes"]:,} of 256x256 pixels, rendered from the training photos of
-  {", ".join(photos.TRAINING_SETS)}; kernels of no camera in particular (`kernels`); noise up to 10 gray
+  {", ".join(sets)}; kernels of no camera in particular (`kernels`); noise up to 10 gray
   levels, JPEG, rescaling (`degrade`).
-- **Recipe**: {result["steps"]:,} steps of {result["recipe"]["batch"]} scenes, Adam, rate {result["recipe"]["rate"]:g},
-  {record["seconds"] / 3600:.1f} hours on a part of two cores, seed {record["seed"]}, profile {record["profile"]},
-  commit {record["commit"]}.
+- **Recipe**: {result["steps"]:,} steps of {result["recipe"]["batch"]} scenes, Adam, rate {result["recipe"]["rate"]:g}.
+- **Provenance**: {records.provenance(record)}.
 - **On dev scenes at the end**: mean error {last["dev"]:.2f} px, the 80 % interval holds {100 * last["held"]:.0f} %.
 
 The rate of learning, the widths and the scenes were chosen by reason and by the dev scenes, the constants of the
