@@ -8,8 +8,8 @@ from scipy import stats
 from sklearn.metrics import precision_recall_fscore_support
 
 from lib import estimators, photos, scenes
-from lib.metrics.map_errors import mask_scores
 from lib.studies import comparisons, photographed, profiles
+from lib.studies.map_errors import mask_scores
 from lib.studies.photographed import Setting
 
 needs_mirror = pytest.mark.skipif(

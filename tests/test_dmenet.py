@@ -5,7 +5,9 @@ import pytest
 from lib import paths
 from lib.classifiers import ModelError
 from lib.estimators import dmenet
-from lib.estimators.dmenet import network, official
+from lib.estimators.dmenet import network
+from lib.studies.dmenet import official, weights
+from lib.studies.dmenet.batches import to_blur
 
 WIDTH = 1 / 16
 
@@ -99,8 +101,8 @@ def test_the_input_is_centered_as_vgg19_was_trained(full):
 def test_to_sigma_and_back():
     np.testing.assert_allclose(network.to_sigma(np.array([0, 1 / 15, 3 / 15, 1])), [0, 0, 1, 7], atol=1e-12)
     sigma = np.linspace(0, 7, 15)
-    np.testing.assert_allclose(network.to_sigma(network.to_blur(sigma)), sigma, atol=1e-12)
-    assert network.to_blur(19.0) == 1
+    np.testing.assert_allclose(network.to_sigma(to_blur(sigma)), sigma, atol=1e-12)
+    assert to_blur(19.0) == 1
 
 
 # estimate
@@ -152,7 +154,7 @@ def test_estimate_refuses_what_is_no_image(tiny):
 
 
 def test_saving_in_half_precision_keeps_the_map(tiny, tmp_path):
-    network.save(tiny, tmp_path / "small.keras")
+    weights.save(tiny, tmp_path / "small.keras")
     loaded = network.load(tmp_path / "small.keras")
     assert network.settings(loaded) == (WIDTH, 4)
     assert all((weight == np.float32(np.float16(weight))).all() for weight in loaded.get_weights())
@@ -166,12 +168,12 @@ def test_saving_takes_variances_beyond_half_precision_but_no_infinity(tmp_path):
     model = network.build(WIDTH)
     norm = model.get_layer("u3-b1")
     norm.moving_variance.assign(np.full(norm.moving_variance.shape, 1e6))
-    network.save(model, tmp_path / "wide.keras")
+    weights.save(model, tmp_path / "wide.keras")
     loaded = network.load(tmp_path / "wide.keras")
     assert all(np.isfinite(weight).all() for weight in loaded.get_weights())
     model.get_layer("conv1_1").bias.assign(np.full(4, 1e6))
     with pytest.raises(ModelError, match="train at a lower rate"):
-        network.save(model, tmp_path / "wide.keras")
+        weights.save(model, tmp_path / "wide.keras")
     assert [path.name for path in tmp_path.iterdir()] == ["wide.keras"]
 
 

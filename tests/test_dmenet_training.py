@@ -179,7 +179,7 @@ def test_evaluation_is_of_sigma(pool):
     pixels, sigma = pool["test"]
 
     def constant(batch, training):
-        return [batch[..., :1] * 0 + network.to_blur(4.5)]
+        return [batch[..., :1] * 0 + dmenet_batches.to_blur(4.5)]
 
     scores = dmenet_training.evaluate(constant, (pixels, sigma))
     errors = 4.5 - sigma.astype(np.float64)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.metrics import map_errors
+from lib.studies.map_errors import map_errors
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.uniform(0, 19, (20, 30)).astype(np.float32)

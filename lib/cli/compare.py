@@ -249,7 +249,7 @@ class Table:
 def _judged(name, values, known):
     """What a row says about a map."""
     from lib import estimators
-    from lib.metrics.map_errors import map_errors, mask_scores
+    from lib.studies.map_errors import map_errors, mask_scores
 
     estimator = estimators.get(name)
     low, high = np.percentile(values, (5, 95))

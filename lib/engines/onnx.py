@@ -2,7 +2,6 @@
 
 import hashlib
 
-import click
 import numpy as np
 import onnxruntime
 
@@ -77,20 +76,3 @@ def cached(model):
         export(model, folder / name)
         return folder / name
     return CACHE / name
-
-
-@click.command()
-@click.argument("names", nargs=-1)
-def main(names):
-    """Export the shipped classifiers NAMES to data/weights; without NAMES, those whose ONNX file is shipped."""
-    from lib import classifiers  # here: it imports TensorFlow
-
-    shipped = [name for name in classifiers.shipped() if (paths.weights() / f"{name}.onnx").is_file()]
-    for name in names or shipped:
-        path = paths.weights() / f"{name}.onnx"
-        export(classifiers.load(name), path)
-        click.echo(path)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,18 +1,17 @@
-"""How good is it? Fusion metrics without a truth (section 5.3), and errors of blur maps against one.
+"""How good is a fusion? Metrics without a truth (section 5.3).
 
 The five fusion metrics take two sources and their fusion as 8 bit pictures, gray or RGB, and give
 the digits of the paper's Table 3. For PSNR and SSIM see `skimage.metrics`.
 """
 
 from lib.methods import Methods
-from lib.metrics.map_errors import map_errors
 from lib.metrics.qcb import qcb
 from lib.metrics.qfmi import qfmi
 from lib.metrics.qg import qg
 from lib.metrics.qp import qp
 from lib.metrics.qy import qy
 
-__all__ = ["FUSION_METRICS", "METRICS", "fusion_metrics", "map_errors", "qcb", "qfmi", "qg", "qp", "qy"]
+__all__ = ["FUSION_METRICS", "METRICS", "fusion_metrics", "qcb", "qfmi", "qg", "qp", "qy"]
 
 FUSION_METRICS = {"QG": qg, "QP": qp, "QY": qy, "QCB": qcb, "QFMI": qfmi}
 """The columns of Table 3."""

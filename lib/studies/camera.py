@@ -11,8 +11,8 @@ import numpy as np
 from scipy import ndimage
 
 from lib import estimators, images, optics, photos
-from lib.metrics.map_errors import calibrate
 from lib.studies import comparisons, public_sets
+from lib.studies.map_errors import calibrate
 from lib.studies.register import study
 
 RENDERED = ("gaussian", "gaussian, noise", "disk")

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from lib import estimators, figures, images, photos, storage
-from lib.metrics.map_errors import calibrate, map_errors, mask_scores
 from lib.studies import photographed, profiles, records
+from lib.studies.map_errors import calibrate, map_errors, mask_scores
 from lib.studies.register import study
 
 METHODS = (

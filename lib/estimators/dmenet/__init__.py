@@ -1,7 +1,7 @@
 """DMENet (Lee et al. 2019): a network that maps a whole photo to its defocus, trained on rendered scenes.
 
-The authors' weights are not shipped: `official.load` opens them where a user has the file. The networks of
-``data/weights/dmenet`` have the same architecture, a quarter as wide, and were trained here by `training`.
+The authors' weights are not shipped: where a user has the file, `lib.studies.dmenet.official` opens it. The networks
+of ``data/weights/dmenet`` have the same architecture, a quarter as wide, and were trained by `lib.studies.dmenet`.
 """
 
 import functools
@@ -33,8 +33,7 @@ def estimate(image, model="dmenet-compact", progress=None):
     image : (H, W[, 3]) float32 ndarray
         In [0, 1]; any size.
     model : str, path or keras.Model
-        A shipped network (of ``data/weights/dmenet``), a ``.keras`` file, the authors' ``DMENet_BDCS.npz``, or what
-        `network.load` or `official.load` returned.
+        A shipped network (of ``data/weights/dmenet``), a ``.keras`` file, or an open network.
     progress : callable, optional
         Called after every tile with (tiles done, tiles in all).
 
@@ -83,9 +82,9 @@ def _spans(start, length):
 
 @functools.cache
 def _load(name):
-    from lib.estimators.dmenet import network, official
+    from lib.estimators.dmenet import network
 
-    return official.load(name) if name.endswith(".npz") else network.load(name)
+    return network.load(name)
 
 
 def _compiled(model):

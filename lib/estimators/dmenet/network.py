@@ -7,13 +7,12 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from lib import paths, storage
+from lib import paths
 from lib.classifiers import ModelError
-from lib.classifiers.core import half_precision, restore
+from lib.classifiers.core import restore
 
 FOLDER = "dmenet"
 """Of the networks, among those of all methods."""
-"""Folder of the shipped networks."""
 GREATEST_COC = 15
 """Diameter of the circle of confusion, pixels, where the map is 1."""
 VGG_MEAN = (123.68, 116.779, 103.939)
@@ -135,52 +134,6 @@ def to_sigma(blur):
     return np.maximum((GREATEST_COC * blur - 1) / 2, 0)
 
 
-def to_blur(sigma):
-    """The map that `to_sigma` reads as `sigma`; 1 for all that is beyond its range."""
-    return np.minimum((2 * sigma + 1) / GREATEST_COC, 1)
-
-
-def save(model, path):
-    """Write a network with float16 weights as a ``.keras`` file, whole or not at all.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Made by `build`.
-    path : path
-        Ends in ``.keras``.
-
-    Raises
-    ------
-    ModelError
-        Weights are infinite, NaN or too large for float16.
-    """
-    with half_precision(), storage.whole(path) as file:
-        half = build(*settings(model))
-        half.set_weights(_with_unit_variances(model).get_weights())
-        if not all(np.isfinite(np.asarray(weight, np.float32)).all() for weight in half.get_weights()):
-            msg = f"Expected weights within the range of float16, got larger ones for {path}: train at a lower rate."
-            raise ModelError(msg)
-        half.save(file)
-
-
-def _with_unit_variances(model):
-    """A copy that computes the same, its convolutions scaled so that what batch normalization divides by is 1.
-
-    Nothing holds the scale of the features, and their variance may leave the range of float16.
-    """
-    copy = build(*settings(model))
-    copy.set_weights(model.get_weights())
-    for layer in copy.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            convolution = copy.get_layer(layer.name.replace("-b", "-c"))
-            deviation = np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
-            convolution.set_weights([weight / deviation for weight in convolution.get_weights()])
-            shift, mean, variance = layer.get_weights()
-            layer.set_weights([shift, mean / deviation, np.full_like(variance, 1 - layer.epsilon)])
-    return copy
-
-
 def settings(model):
     """The `width` and the `peak` that a network was built with."""
     return model.get_layer("conv1_1").filters / ENCODER[0][0], float(model.get_layer("centered").scale)
@@ -197,7 +150,7 @@ def load(name):
     Parameters
     ----------
     name : str or path
-        One of `shipped`, or a ``.keras`` file that `save` wrote.
+        One of `shipped`, or the path of a ``.keras`` file.
 
     Returns
     -------

@@ -28,7 +28,7 @@ def blur_map_loss(maps, truth):
     maps : list of (N, h, w, 1) tensor
         The outputs of the network.
     truth : (N, H, W, 1) tensor
-        `network.to_blur` of the true sigma.
+        `batches.to_blur` of the true sigma.
 
     Returns
     -------

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lib import images
-from lib.estimators.dmenet import network
+from lib.estimators.dmenet.network import GREATEST_COC
 
 NOISE = 0.02
 """Greatest deviation of the noise added to a picture."""
@@ -26,14 +26,14 @@ def rendered(step, pool, recipe, seed):
     -------
     pictures : (batch, side, side, 3) float32 ndarray
     blur : (batch, side, side, 1) float32 ndarray
-        `network.to_blur` of the true sigma.
+        `to_blur` of the true sigma.
     """
     rng = np.random.default_rng((seed, 0, step))
     chosen = rng.integers(len(pool[0]), size=recipe.batch)
     pairs = [_crop((pool[0][k], pool[1][k]), recipe.side, rng) for k in chosen]
     pictures = np.stack([_vary(picture, rng) for picture, _ in pairs])
     sigma = np.stack([sigma for _, sigma in pairs])[..., None].astype(np.float32)
-    return pictures, network.to_blur(sigma)
+    return pictures, to_blur(sigma)
 
 
 def real(step, photos, recipe, seed):
@@ -59,3 +59,8 @@ def _vary(picture, rng):
         picture = np.repeat(images.to_gray(picture)[..., None], 3, axis=2)
     noise = rng.normal(0, rng.uniform(0, NOISE), picture.shape)
     return np.clip(picture + noise, 0, 1).astype(np.float32)
+
+
+def to_blur(sigma):
+    """The map that `network.to_sigma` reads as `sigma`; 1 for all that is beyond its range."""
+    return np.minimum((2 * sigma + 1) / GREATEST_COC, 1)

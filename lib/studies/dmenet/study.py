@@ -45,6 +45,7 @@ def adapted(job):
 
 def _train(job, name, start=None, real=None):
     from lib.estimators.dmenet import network
+    from lib.studies.dmenet import weights
     from lib.studies.dmenet.trainer import Recipe
     from lib.studies.dmenet.training import evaluate, train
 
@@ -62,7 +63,7 @@ def _train(job, name, start=None, real=None):
 
     model, history, job.seconds = train(job.folder / "run", pool, recipe, job.seed, start, real, report)
     target = paths.weights() / network.FOLDER / f"{name}.keras"
-    network.save(model, target)
+    weights.save(model, target)
     job.data = {
         "scenes": sizes,
         "textures": {split: [photo for photo, _ in scenes.textures(split, job.profile)] for split in sizes},

@@ -12,10 +12,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from lib import figures, images, one_pass, optics, patches, photos
-from lib.metrics.map_errors import map_errors, mask_scores
 from lib.one_pass import filling
 from lib.studies import comparisons, photographed, profiles, records
 from lib.studies.camera import measured
+from lib.studies.map_errors import map_errors, mask_scores
 from lib.studies.one_pass import degrade
 from lib.studies.register import study
 
