@@ -25,6 +25,7 @@ ROOMS = (
     "engines",
     "guided_filter",
     "matting",
+    "filling",
     "blur_map",
     "refinement",
     "one_pass",

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from lib import one_pass, optics, paths, photos
-from lib.one_pass import export, filling, use
+from lib import filling, one_pass, optics, paths, photos
+from lib.guided_filter import guided_filter
+from lib.one_pass import export, interval, use
 from lib.studies.one_pass import degrade, kernels, scenes
 
 needs_photos = pytest.mark.skipif(photos.MIRROR not in os.environ, reason=f"{photos.MIRROR} names no mirror of photos")
@@ -230,7 +231,7 @@ def test_what_is_sure_stays_and_what_is_not_is_filled_along_the_colors():
     sure[:, ::4] = True
     sigma = np.float32(np.where(sure, truth, 4))
     low, high = np.where(sure, sigma, 0), np.where(sure, sigma, 19)
-    filled = filling.fill(sigma, np.float32(low), np.float32(high), color)
+    filled = interval.fill(sigma, np.float32(low), np.float32(high), color)
     assert np.abs(filled - truth).mean() < 0.3 * np.abs(sigma - truth).mean()
     np.testing.assert_allclose(filled[sure], sigma[sure], atol=1e-5)
 
@@ -239,5 +240,30 @@ def test_a_map_that_is_unsure_everywhere_stays_in_its_range():
     rng = np.random.default_rng(0)
     sigma = np.float32(rng.uniform(2, 5, (50, 60)))
     nothing, all_of_it = np.zeros_like(sigma), np.full_like(sigma, 19)
-    filled = filling.fill(sigma, nothing, all_of_it, np.float32(rng.random((50, 60, 3))))
+    filled = interval.fill(sigma, nothing, all_of_it, np.float32(rng.random((50, 60, 3))))
     assert sigma.min() <= filled.min() <= filled.max() <= sigma.max()
+
+
+def test_a_fill_where_all_count_alike_is_the_guided_filter():
+    rng = np.random.default_rng(0)
+    values, photo = np.float32(rng.random((60, 80))), np.float32(rng.random((60, 80, 3)))
+    radius = round(filling.RADIUS * np.sqrt(values.size))
+    expected = guided_filter(values, photo, radius, filling.EPSILON)
+    found = filling.fill(values, np.ones_like(values), np.zeros_like(values), photo)
+    inner = np.s_[2 * radius : -2 * radius, 2 * radius : -2 * radius]
+    np.testing.assert_allclose(found[inner], expected[inner], atol=1e-4)
+
+
+def test_the_interval_of_a_filled_map_is_in_order(flower):
+    sigma, low, high = one_pass.estimate(flower, interval=True)
+    assert (low <= sigma).all()
+    assert (sigma <= high).all()
+
+
+def test_the_narrower_interval_is_the_networks_own_but_for_its_width(flower, monkeypatch):
+    sigma, low, high = (np.sqrt(each) for each in one_pass.estimate(flower, interval=True, filled=False))
+    monkeypatch.setattr(interval, "NARROWER", 1.0)
+    _, lowest, highest = (np.sqrt(each) for each in one_pass.estimate(flower, interval=True, filled=False))
+    monkeypatch.undo()
+    np.testing.assert_allclose(sigma - low, interval.NARROWER * (sigma - lowest), atol=1e-3)
+    np.testing.assert_allclose(high - sigma, interval.NARROWER * (highest - sigma), atol=1e-3)

@@ -7,21 +7,22 @@ from pathlib import Path
 
 import cv2
 
-from lib import paths
-from lib.one_pass import export, filling
+from lib import filling, paths
+from lib.one_pass import export, interval
 
 SAMPLES = ("dog", "bulb", "sumac", "flowers")
 SMALL = 192
 """Side of the pictures on the buttons, pixels."""
-CONSTANTS = ("HALF_WEIGHT", "HALF_KEPT", "PIXELS", "RADIUS", "EPSILON")
-"""Of `lib.one_pass.filling`, which the page computes too."""
+CONSTANTS = {interval: ("NARROWER", "HALF_WEIGHT", "HALF_KEPT"), filling: ("PIXELS", "RADIUS", "EPSILON")}
+"""By module; the page computes the same."""
 
 
 def add_files(static):
     """Put the network and the samples beside the page's code, in the folder of a site's static files."""
     folder = Path(static) / "try_it"
     (folder / "one_pass.onnx.gz").write_bytes(gzip.compress(export.shipped(".onnx").read_bytes(), mtime=0))
-    (folder / "filling.json").write_text(json.dumps({name: getattr(filling, name) for name in CONSTANTS}))
+    constants = {name: getattr(module, name) for module, names in CONSTANTS.items() for name in names}
+    (folder / "filling.json").write_text(json.dumps(constants))
     for name in SAMPLES:
         photo = paths.DATA / "photos" / "gb82" / f"{name}.png"
         shutil.copyfile(photo, folder / photo.name)

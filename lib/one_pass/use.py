@@ -9,16 +9,16 @@ import numpy as np
 from lib import images
 from lib.engines.engine import EngineError, require
 from lib.one_pass import export
-from lib.one_pass.filling import fill
+from lib.one_pass.interval import fill, narrow
 
 MULTIPLE = 32
 """Sides that the network takes are multiples of this, pixels."""
 LEAST = 64
 """The shortest of them."""
-TILE = 1536
-"""Side of a tile of a large photo, pixels: 0.6 GB."""
-OVERLAP = 512
-"""Of neighboring tiles, pixels."""
+TILE = 1600
+"""Side of a tile of a large photo, pixels: 0.4 GB."""
+OVERLAP = 416
+"""Of neighboring tiles, pixels: with less they differ from the whole by more than 0.05 px here and there."""
 LARGEST = 4_200_000
 """Photos of up to so many pixels are seen whole."""
 PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "keras": "keras"}
@@ -36,7 +36,7 @@ def estimate(image, interval=False, filled=True, engine=None, model=None, progre
         Return the ends of the 80 % interval too.
     filled : bool
         Fill the map, where the interval is wide, from where it is narrow, along the colors of the photo
-        (`filling.fill`). The interval stays the network's own.
+        (`interval.fill`). It stays within the interval.
     engine : {"onnx", "openvino", "keras"}, optional
         What runs the network; by default the first of them that is installed.
     model : path, optional
@@ -66,7 +66,7 @@ def estimate(image, interval=False, filled=True, engine=None, model=None, progre
     image = images.check_image(image)
     color = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     answer = _tiled(color, start(engine or installed()[0], Path(model or export.shipped(".onnx"))), progress)
-    sigma, low, high = np.ascontiguousarray(answer.transpose(2, 0, 1))
+    sigma, low, high = narrow(*answer)
     if filled:
         sigma = fill(sigma, low, high, color)
     return (sigma, low, high) if interval else sigma
@@ -103,9 +103,10 @@ def _onnx(model):
     options = onnxruntime.SessionOptions()
     # Waiting threads sleep. Spinning, they would take up to half of the processor's time from others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.enable_cpu_mem_arena = False  # or the memory of the largest tile is kept
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    return lambda photo: session.run(None, {"photo": photo})[0]
+    sparing = onnxruntime.RunOptions()  # or the memory of the largest tile is kept
+    sparing.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return lambda photo: session.run(None, {"photo": photo}, sparing)[0]
 
 
 def _openvino(model):
@@ -129,17 +130,17 @@ _STARTS = {"onnx": _onnx, "openvino": _openvino, "keras": _keras}
 
 
 def _tiled(image, run, progress):
-    """The network's answer, (H, W, 3): of the whole photo, or of tiles whose overlaps are faded into each other."""
+    """The network's answer, (3, H, W): of the whole photo, or of tiles whose overlaps are faded into each other."""
     down, across = (_tiles(side, image.shape[0] * image.shape[1] <= LARGEST) for side in image.shape[:2])
     if len(down) == len(across) == 1:
         return _padded(image, run)
-    answer = np.zeros(image.shape, np.float32)
+    answer = np.zeros((3, *image.shape[:2]), np.float32)
     for number, (rows, fade_rows) in enumerate(down):
         for place, (columns, fade_columns) in enumerate(across):
             tile = _padded(image[rows, columns], run)
-            tile *= fade_rows[:, None, None]
-            tile *= fade_columns[:, None]
-            answer[rows, columns] += tile
+            tile *= fade_rows[:, None]
+            tile *= fade_columns
+            answer[:, rows, columns] += tile
             if progress:
                 progress(number * len(across) + place + 1, len(down) * len(across))
     return answer
@@ -169,4 +170,5 @@ def _padded(image, run):
     photo = np.pad(
         image, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="reflect" if min(height, width) > 1 else "edge"
     )
-    return run(np.ascontiguousarray(photo[None], np.float32))[0, :height, :width]
+    answer = run(np.ascontiguousarray(photo[None], np.float32))[0, :height, :width]
+    return np.ascontiguousarray(answer.transpose(2, 0, 1))

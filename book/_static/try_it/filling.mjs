@@ -1,27 +1,35 @@
-/* The map where nothing tells, from where something does, along the colors of the photo: `lib.one_pass.filling`. */
+/* The interval, and the map where nothing tells, from where something does: `lib.one_pass.interval`, `lib.filling`. */
 
 import { mirrored } from "./sharpen.mjs";
 
-/** The constants of `lib.one_pass.filling`, which come with the network. */
+/** The constants of both, which come with the network. */
 const CONSTANTS = new URL("filling.json", import.meta.url);
 
 /** Read the constants. */
 export const load = async () => (await fetch(CONSTANTS)).json();
 
+/** The network's answer, pixels, with the ends of the interval drawn towards the median. */
+export function narrow({ sigma, low, high }, { NARROWER }) {
+  const end = (ends) =>
+    ends.map((value, i) => ((1 - NARROWER) * Math.sqrt(sigma[i]) + NARROWER * Math.sqrt(value)) ** 2);
+  return { sigma, low: end(low), high: end(high) };
+}
+
 /**
  * Fill a map.
  *
- * @param {{sigma: Float32Array, low: Float32Array, high: Float32Array}} maps The network's answer, pixels.
+ * @param {{sigma: Float32Array, low: Float32Array, high: Float32Array}} maps From `narrow`, pixels.
  * @param {Uint8ClampedArray} rgba
  * @param {number} width
  * @param {number} height
  * @param {object} constants As `load` gives them.
- * @returns {Float32Array} Sigma, pixels; the network's where its interval is narrow.
+ * @returns {Float32Array} Sigma, pixels; the network's where its interval is narrow, and within it everywhere.
  */
 export function fill({ sigma, low, high }, rgba, width, height, constants) {
   const trust = believed(sigma, low, high, constants.HALF_WEIGHT);
   const functions = fitAll(sigma, trust, rgba, width, height, constants);
-  return mix(functions, sigma, believed(sigma, low, high, constants.HALF_KEPT), rgba, width, height);
+  const filled = mix(functions, sigma, believed(sigma, low, high, constants.HALF_KEPT), rgba, width, height);
+  return filled.map((value, i) => Math.min(Math.max(value, low[i]), high[i]));
 }
 
 /** How far each pixel is believed, 0 to 1: half where its interval's width, as a share of its root, is `half`. */

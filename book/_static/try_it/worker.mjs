@@ -21,7 +21,7 @@ const tasks = {
     progress(1);
     const begin = performance.now();
     const { data, width, height } = pixels;
-    const maps = await estimate(network, data, width, height);
+    const maps = filling.narrow(await estimate(network, data, width, height), constants);
     maps.sigma = filling.fill(maps, data, width, height, constants);
     return { maps, seconds: (performance.now() - begin) / 1000 };
   },
