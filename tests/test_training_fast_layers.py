@@ -11,7 +11,11 @@ from lib.training import fast_layers
 def test_depthwise_gradients_are_tensorflows(side, stride):
     x = tf.random.stateless_normal((5, side, side, 6), (1, 2))
     plain = keras.layers.DepthwiseConv2D(3, stride, "same", use_bias=False)
-    quick = fast_layers.SmallDepthwiseConv2D(3, stride, "same", use_bias=False)
+    assert_same_gradients(plain, fast_layers.SmallDepthwiseConv2D(3, stride, "same", use_bias=False), x)
+
+
+def assert_same_gradients(plain, quick, x):
+    """Both layers give the same and have the same gradients."""
     plain.build(x.shape)
     quick.build(x.shape)
     quick.set_weights(plain.get_weights())
@@ -23,7 +27,22 @@ def test_depthwise_gradients_are_tensorflows(side, stride):
             loss = tf.reduce_sum(tf.sin(y))
         results.append((y, *tape.gradient(loss, [x, layer.kernel.value])))
     for expected, got in zip(*results, strict=True):
-        np.testing.assert_allclose(got, expected, atol=1e-5)
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("kernel", "side"), [(1, 1), (1, 5), (3, 1), (3, 2), (3, 4)])
+def test_convolutions_are_tensorflows(kernel, side, bias):
+    x = tf.random.stateless_normal((5, side, side, 6), (1, 2))
+    plain = keras.layers.Conv2D(4, kernel, padding="same", use_bias=bias, bias_initializer="ones")
+    quick = fast_layers.MatrixConv2D(4, kernel, padding="same", use_bias=bias, bias_initializer="ones")
+    assert_same_gradients(plain, quick, x)
+
+
+@pytest.mark.parametrize("options", [{"strides": 2}, {"padding": "valid"}, {"groups": 2}, {"dilation_rate": 2}])
+def test_other_convolutions_are_left_alone(options):
+    x = tf.random.stateless_normal((2, 6, 6, 4), (1, 2))
+    assert_same_gradients(keras.layers.Conv2D(4, 3, **options), fast_layers.MatrixConv2D(4, 3, **options), x)
 
 
 def test_fused_batch_normalization_is_keras():
@@ -41,4 +60,4 @@ def test_accelerated_network_answers_alike():
     x = np.random.default_rng(0).random((4, 32, 32, 1), dtype=np.float32)
     np.testing.assert_allclose(quick.predict_on_batch(x), model.predict_on_batch(x), atol=1e-6)
     replaced = [layer for layer in quick.layers if layer.__module__.endswith("fast_layers")]
-    assert len(replaced) == 52 + 17
+    assert len(replaced) == 52 + 17 + 35

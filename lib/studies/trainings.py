@@ -1,4 +1,4 @@
-"""The trainings of the networks of Table 2, and of those that are shipped."""
+"""The trainings of the networks that are shipped, and what all trainings share."""
 
 import os
 from dataclasses import asdict, replace
@@ -21,8 +21,6 @@ EXPORTED = "mobilenet_v2-lens"
 """The one whose ONNX file comes with it."""
 QUICK_SAMPLES = 12_800
 """Seen by each of the shipped networks in a run at quick."""
-TABLE_2_SAMPLES = {"quick": 1_280, "local": 512_000}
-"""Seen by each network of Table 2, where a CPU cannot give them the paper's 100 epochs."""
 
 
 @study("photos", minutes=(0.1, 10, 120), data="names by set")
@@ -80,7 +78,7 @@ def shipped(job, network, reading):
     recipe = recipes.recipe_for(network, job.profile)
     if job.profile == "quick":
         recipe = replace(recipe, samples=QUICK_SAMPLES)
-    model, result = _train(job, network, reading, recipe)
+    model, result = train(job, network, reading, recipe)
     name = f"{network}-{reading}"
     classifiers.save(model, paths.weights() / f"{name}.keras")
     if name == EXPORTED:
@@ -90,31 +88,19 @@ def shipped(job, network, reading):
     return result
 
 
-@study("table_2_mobilenet_v2", (0.5, 12, 240), "", ("patches",), gpu=True, network="mobilenet_v2")
-@study("table_2_efficientnet_b0", (1, 28, 400), "", ("patches",), gpu=True, network="efficientnet_b0")
-@study("table_2_nasnet_mobile", (1.5, 54, 600), "", ("patches",), gpu=True, network="nasnet_mobile")
-@study("table_2_densenet121", (1.5, 61, 600), "", ("patches",), gpu=True, network="densenet121")
-@study("table_2_shufflenet_v2", (1, 10, 300), "", ("patches",), gpu=True, network="shufflenet_v2")
-def table_2(job, network):
-    """A network of Table 2 on the paper's reading of the data, each with the same budget of samples."""
-    recipe = recipes.recipe_for(network, job.profile)
-    if job.profile in TABLE_2_SAMPLES:
-        recipe = replace(recipe, samples=TABLE_2_SAMPLES[job.profile])
-    return _train(job, network, "paper", recipe)[1]
-
-
-def _train(job, network, reading, recipe):
+def train(job, network, reading, recipe):
     """The trained network, and its result."""
     overlap = {"train_stride": recipes.OVERLAP[network]} if network in recipes.OVERLAP else {}
     data, _ = data_set(job, patches.READINGS[reading], **overlap)
     job.data = profiles.describe(data)
-    recipe = _scaled(recipe, job, job.data["samples"]["train"])
+    recipe = scaled(recipe, job, job.data["samples"]["train"])
     tests = {str(each): data_set(job, each)[0] for each in patches.ALL_READINGS}
     model, result, job.seconds = train_and_test(network, reading, data, tests, job.folder / "run", recipe, job.seed)
     return model, result
 
 
-def _scaled(recipe, job, samples):
+def scaled(recipe, job, samples):
+    """The recipe for a training set of so many samples; in a run that is made smaller, fewer are seen."""
     if job.scale == 1:
         return recipe
     seen = recipe.steps(samples) * recipe.batch

@@ -1,9 +1,10 @@
 """Training and testing a classifier (section 3.1).
 
-A batch is a function of the seed and the step alone, and a checkpoint holds the optimizer too; so a
-killed run goes on as if nothing had happened.
+A batch is a function of the seed and the step alone, and a checkpoint holds the optimizer and the state of dropout
+too; so a killed run goes on as if nothing had happened, on another machine too where its folder is copied.
 """
 
+import hashlib
 import json
 import time
 from dataclasses import asdict
@@ -13,14 +14,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lib import classifiers, dataset, storage
+from lib import classifiers, dataset, patches, storage
 from lib.classifiers import spectrum_net
 from lib.training import batches, evaluation, fast_layers
 
 CHECKPOINT_SECONDS = 240
 """A killed run loses at most this much work, plus one batch."""
-
-
+CURVE_ROWS = 20
+"""A training has at least this many rows in its history."""
 ADAPTED_PATCHES = 4000
 """Training patches that `spectrum_net.Innovations` measures, at most."""
 
@@ -37,7 +38,7 @@ def ordinal_crossentropy(truth, probability):
 LOSSES = {"cross-entropy": "sparse_categorical_crossentropy", "ordinal": ordinal_crossentropy}
 
 
-def prepare(network, recipe, steps):
+def prepare(network, recipe, steps, size=patches.SIZE):
     """Build a network and compile it for a recipe.
 
     Parameters
@@ -47,12 +48,14 @@ def prepare(network, recipe, steps):
     recipe : Recipe
     steps : int
         Length of the learning rate's schedule.
+    size : int
+        Side of the patches, pixels.
 
     Returns
     -------
     keras.Model
     """
-    model = classifiers.build(network)
+    model = classifiers.build(network, size)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if replicas == 1:
         model = fast_layers.accelerate(model)
@@ -120,14 +123,15 @@ def train(network, data, run, recipe, seed=0, progress=None, strategy=None):
     -------
     model : keras.Model
     history : list of dict
-        A row an epoch: samples seen, loss and accuracy on training and validation set.
+        A row an epoch, and `CURVE_ROWS` at least: samples seen, loss and accuracy on training and validation set,
+        processor time so far.
     seconds : float
         Time spent, that before a kill included.
 
     Raises
     ------
     ValueError
-        The run was started with other settings.
+        The run was started with other settings or on other patches.
     """
     run = Path(run)
     run.mkdir(parents=True, exist_ok=True)
@@ -139,15 +143,20 @@ def _train_alone(network, data, run, recipe, seed, progress, strategy):
     keras.utils.set_random_seed(seed)
     samples, validation = dataset.load(data, "train"), dataset.load(data, "validation")
     steps = recipe.steps(samples.shape[0] * samples.shape[1])
-    epoch_steps = max(1, samples.shape[0] * samples.shape[1] // recipe.batch)
-    settings = {"network": network, "data": str(data), "recipe": asdict(recipe), "seed": seed, "steps": steps}
+    row_steps = max(1, min(samples.shape[0] * samples.shape[1] // recipe.batch, steps // CURVE_ROWS))
+    settings = {"network": network, "recipe": asdict(recipe), "seed": seed, "steps": steps}
+    settings |= {"patches": hashlib.sha256(samples).hexdigest()}  # not where they lie: that may be another machine
     with strategy.scope():
-        model, state = _resume(run, settings) or (_adapted(prepare(network, recipe, steps), samples), _fresh(settings))
+        model, state = _resume(run, settings) or (
+            _adapted(prepare(network, recipe, steps, samples.shape[-1]), samples),
+            _fresh(settings),
+        )
         if strategy.num_replicas_in_sync > 1:
             # Keras makes its metrics at the first batch, and cannot from one that is shared out.
             model.test_on_batch(np.zeros((1, *model.input_shape[1:]), np.float32), np.zeros(1, np.int32))
 
     saved = began = time.monotonic()
+    busy = time.process_time() - state["processor_seconds"]
     for batch in strategy.experimental_distribute_dataset(batches.batches(samples, recipe, seed, state["step"], steps)):
         model.reset_metrics()
         logs = model.train_on_batch(*batch, return_dict=True)
@@ -156,8 +165,9 @@ def _train_alone(network, data, run, recipe, seed, progress, strategy):
         state["count"] += 1
         if progress:
             progress(state["step"], steps)
-        if state["step"] % epoch_steps == 0 or state["step"] == steps:
-            _close_epoch(state, model, validation, recipe)
+        state["processor_seconds"] = time.process_time() - busy
+        if state["step"] % row_steps == 0 or state["step"] == steps:
+            _add_row(state, model, validation, recipe)
         now = time.monotonic()
         if now - saved > CHECKPOINT_SECONDS or state["step"] == steps:
             state["seconds"] += now - began
@@ -178,10 +188,11 @@ def _adapted(model, samples):
 
 
 def _fresh(settings):
-    return {"settings": settings, "step": 0, "sums": [0.0, 0.0], "count": 0, "seconds": 0.0, "history": []}
+    times = {"seconds": 0.0, "processor_seconds": 0.0}
+    return {"settings": settings, "step": 0, "sums": [0.0, 0.0], "count": 0, "history": []} | times
 
 
-def _close_epoch(state, model, validation, recipe):
+def _add_row(state, model, validation, recipe):
     scores = evaluation.evaluate(model, validation)
     state["history"].append(
         {
@@ -191,6 +202,7 @@ def _close_epoch(state, model, validation, recipe):
             "validation_loss": scores["loss"],
             "validation_accuracy": scores["accuracy"],
             "validation_mean_absolute_error": scores["mean_absolute_error"],
+            "processor_seconds": round(state["processor_seconds"], 1),
         }
     )
     state["sums"], state["count"] = [0.0, 0.0], 0
@@ -200,7 +212,8 @@ def _checkpoint(run, model, state):
     """Write the model, then the state that names it: a kill in between leaves the former pair in use."""
     name = f"step-{state['step']}.keras"
     model.save(run / name)
-    storage.write_json(run / "state.json", state | {"model": name})
+    dropout = [keras.ops.convert_to_numpy(each).tolist() for each in _dropout(model)]
+    storage.write_json(run / "state.json", state | {"model": name, "dropout": dropout})
     for old in run.glob("step-*.keras"):
         if old.name != name:
             old.unlink()
@@ -212,7 +225,14 @@ def _resume(run, settings):
         return None
     state = json.loads(path.read_text())
     if state["settings"] != json.loads(json.dumps(settings)):
-        msg = f"The run in {run} was started with other settings: remove it, or name another folder."
+        msg = f"The run in {run} was started with other settings or patches: remove it, or name another folder."
         raise ValueError(msg)
     model = keras.saving.load_model(run / state.pop("model"), safe_mode=True)
+    for variable, value in zip(_dropout(model), state.pop("dropout"), strict=True):
+        variable.assign(value)
     return model, state
+
+
+def _dropout(model):
+    """The states of the random numbers of dropout, which Keras does not save with a network."""
+    return [dice.state for layer in model._flatten_layers() for dice in getattr(layer, "_seed_generators", [])]
