@@ -1,14 +1,11 @@
 """Named photo sets.
 
-Three kinds, from near to far: photos that come with the project (`SHIPPED`) and inside the
-installed packages (`BUNDLED`), sets of single files at public repositories (`SETS`, listed in
-data/registry.tsv with commit and SHA-256), and DIV2K, the paper's data set, through TensorFlow
-Datasets.
+Two kinds: photos that come with the project (`SHIPPED`) and inside the installed packages (`BUNDLED`), and sets of
+single files at public repositories (`SETS`, listed in data/registry.tsv with commit and SHA-256).
 
-The files of a set are downloaded once and kept in the user's cache folder. Where the environment
-variable ``DEFOCUS_PHOTOS`` names a folder that holds them under the names of the registry, they
-are read from there and nothing is downloaded. Either way each file must have the SHA-256 of the
-registry.
+The files of a set are downloaded once and kept in the user's cache folder. Where the environment variable
+``DEFOCUS_PHOTOS`` names a folder that holds them under the names of the registry, they are read from there and nothing
+is downloaded. Either way each file must have the SHA-256 of the registry.
 """
 
 import csv
@@ -20,7 +17,6 @@ from urllib.parse import quote
 
 import numpy as np
 import pooch
-import requests
 from tqdm.auto import tqdm
 
 from lib import images, paths
@@ -35,10 +31,6 @@ SHIPPED = {name: f"gb82/{name}.png" for name in ("bulb", "dog", "flowers", "suma
     f"pcb_{number}": f"focus_stack_pcb/pcb_{number}.jpg" for number in range(1, 8)
 }
 """Photos in data/photos, all with blur: four with a shallow depth of field, and a stack of seven (their README.md)."""
-STAND_IN = "DEFOCUS_DIV2K"
-"""Environment variable that names a folder of photos to take the place of DIV2K, to see that a run of `full` runs."""
-DIV2K = "div2k/bicubic_x8"
-"""The TensorFlow data set. All of DIV2K's have the same photos; this one adds the smallest download."""
 
 
 class PhotoError(images.ImageError):
@@ -227,54 +219,3 @@ def _downloader():
         urls={name: RAW_URL.format(**row | {"path": quote(row["path"])}) for name, row in rows.items()},
         retry_if_failed=2,
     )
-
-
-# DIV2K
-
-
-def div2k(split="train", folder=None):
-    """The photos of DIV2K, one at a time, through TensorFlow Datasets (a download of 4 GB at first).
-
-    Parameters
-    ----------
-    split : {"train", "validation"}
-        800 and 100 photos.
-    folder : str or path-like, optional
-        Where the data set is kept; by default where TensorFlow Datasets keeps its own.
-
-    Yields
-    ------
-    name : str
-        Unique and the same in each run.
-    image : (H, W, 3) uint8 ndarray
-
-    Raises
-    ------
-    ValueError
-        If the split is another.
-    PhotoError
-        If the data set is neither there nor can be downloaded.
-    """
-    if split not in ("train", "validation"):
-        msg = f"Unknown split {split!r} of DIV2K; choose train or validation."
-        raise ValueError(msg)
-    if stand_in := os.environ.get(STAND_IN):
-        found = sorted(path for path in Path(stand_in).iterdir() if path.suffix in (".png", ".jpg"))
-        for path in found[:-1] if split == "train" else found[-1:]:
-            yield path.stem, np.uint8(np.rint(255 * images.read(path)))
-        return
-    import tensorflow_datasets as tfds  # here: it takes seconds to import
-
-    try:
-        builder = tfds.builder(DIV2K, data_dir=folder)
-        if not builder.is_prepared():
-            requests.head(builder.info.homepage, timeout=20)  # fails at once without network, not after minutes
-        builder.download_and_prepare()
-    except Exception as error:  # of HTTP, of the disk or of TensorFlow Datasets
-        reason = " ".join(str(error).split())[:200]
-        msg = f"Cannot prepare DIV2K ({reason}); connect, free 10 GB, or use the sets of the registry."
-        raise PhotoError(msg) from error
-    config = tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1, try_autocache=False)
-    only_photos = tfds.decode.PartialDecoding({"hr": True})
-    for example in tfds.as_numpy(builder.as_dataset(split=split, read_config=config, decoders=only_photos)):
-        yield example["tfds_id"].decode(), example["hr"]

@@ -1,5 +1,7 @@
 """What tests share; a module that needs another crop has its own."""
 
+import socket
+
 import pytest
 
 from lib import paths, photos
@@ -10,6 +12,18 @@ from lib.cli import pictures
 def outside_of_a_run(monkeypatch):
     """Commands that begin a run of the reproduction say so in the environment; here it ends with the test."""
     monkeypatch.setenv(paths.PROFILE, "")
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Any attempt to connect fails."""
+
+    def refuse(*_):
+        msg = "no network in this test"
+        raise OSError(msg)
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import http.server
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -15,23 +14,10 @@ from scipy import ndimage
 from skimage import data
 
 from lib import images, paths, photos, scenes
-from lib.cli import pictures
 
 needs_mirror = pytest.mark.skipif(
     not os.environ.get(photos.MIRROR), reason=f"{photos.MIRROR} names no folder with the photo sets"
 )
-
-
-@pytest.fixture
-def offline(monkeypatch):
-    """Any attempt to connect fails."""
-
-    def refuse(*_):
-        msg = "no network in this test"
-        raise OSError(msg)
-
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
 # Bundled photos
@@ -296,45 +282,3 @@ def test_partial_or_other_download_is_not_kept(server, tmp_path, content):
     assert [p for p in (tmp_path / "cache").rglob("*") if p.is_file()] == []
     server.content = CONTENT
     assert photos.file(NAME).read_bytes() == CONTENT
-
-
-# DIV2K
-
-
-def test_unknown_split_of_div2k_is_named():
-    with pytest.raises(ValueError, match="'test'"):
-        next(photos.div2k("test"))
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("offline")
-def test_div2k_without_network_is_one_error(tmp_path):
-    with pytest.raises(photos.PhotoError, match="Cannot prepare DIV2K") as error:
-        next(photos.div2k(folder=tmp_path))
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.slow
-def test_div2k_gives_the_photos_one_at_a_time(monkeypatch, tmp_path):
-    tfds = pytest.importorskip("tensorflow_datasets")
-    rng = np.random.default_rng(0)
-    sharp = [rng.integers(0, 256, (8 + 8 * k, 16, 3), np.uint8) for k in range(3)]
-    downloads = {}  # as the archives unpack, with three photos each
-    for split in ("train", "valid"):
-        high, low = tmp_path / split / f"DIV2K_{split}_HR", tmp_path / split / f"DIV2K_{split}_LR_x8"
-        for k, photo in enumerate(sharp):
-            for folder, suffix, pixels in ((high, "", photo), (low, "x8", photo[::8, ::8])):
-                folder.mkdir(parents=True, exist_ok=True)
-                pictures.write(folder / f"{k:04d}{suffix}.png", pixels / 255)
-        downloads |= {f"{split}_hr_url": str(high.parent), f"{split}_lr_url": str(low)}
-    monkeypatch.setattr(tfds.download.DownloadManager, "download_and_extract", lambda *_: downloads)
-    monkeypatch.setattr(photos.requests, "head", lambda *_, **__: None)
-
-    prepared = tmp_path / "prepared"
-    first, second = list(photos.div2k("train", prepared)), list(photos.div2k("train", prepared))
-    assert [name for name, _ in first] == [name for name, _ in second]
-    assert len({name for name, _ in first}) == 3
-    found = sorted((photo for _, photo in first), key=len)
-    for photo, expected in zip(found, sharp, strict=True):
-        np.testing.assert_array_equal(photo, expected)
-    assert len(list(photos.div2k("validation", prepared))) == 3

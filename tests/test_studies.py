@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from lib import classifiers, cli, paths, photos, storage
+from lib import classifiers, cli, paths, storage
 from lib.cli import pictures
-from lib.studies import adopt, chapters, fingerprint, records, register, run
+from lib.studies import adopt, chapters, div2k, fingerprint, records, register, run
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_a_run_begins_with_what_is_recorded_and_holds(project):
 def test_full_runs_small_with_six_photos_in_the_place_of_div2k(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     monkeypatch.setenv(paths.PROFILE, "full")
-    monkeypatch.setenv(photos.STAND_IN, str(tmp_path / "six"))
+    monkeypatch.setenv(div2k.STAND_IN, str(tmp_path / "six"))
     (tmp_path / "six").mkdir()
     rng = np.random.default_rng(0)
     for k in range(6):

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from lib import dataset, images, patches, photos, storage
+from lib.studies import div2k
 
 PROFILES = ("quick", "local", "full")
 
@@ -48,7 +49,7 @@ def _registry():
 
 def _div2k():
     for split in ("train", "validation"):
-        for name, pixels in photos.div2k(split):
+        for name, pixels in div2k.photos(split):
             yield name, pixels.astype(np.float32) / 255
 
 

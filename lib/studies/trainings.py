@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from lib import dataset, patches, paths, photos
-from lib.studies import profiles, records
+from lib.studies import div2k, profiles, records
 from lib.studies.card import card
 from lib.studies.register import study
 from lib.training import recipes
@@ -26,14 +26,14 @@ QUICK_SAMPLES = 12_800
 @study("photos", minutes=(0.1, 10, 120), data="names by set")
 def fetch(job):
     """The photos of the profile, fetched to this machine: all but `quick` need the registry's sets, `full` DIV2K."""
-    if os.environ.get(photos.STAND_IN) and job.scale == 1:
-        msg = f"{photos.STAND_IN} is set: photos may take DIV2K's place in a scaled run only, SCALE=0.001."
+    if os.environ.get(div2k.STAND_IN) and job.scale == 1:
+        msg = f"{div2k.STAND_IN} is set: photos may take DIV2K's place in a scaled run only, SCALE=0.001."
         raise ValueError(msg)
     found = {"bundled": list(photos.BUNDLED)}
     if job.profile != "quick":
         found |= {name: [path.name for path in photos.files(name)] for name in photos.SETS}
     if job.profile == "full":
-        found["div2k"] = [name for split in ("train", "validation") for name, _ in photos.div2k(split)]
+        found["div2k"] = [name for split in ("train", "validation") for name, _ in div2k.photos(split)]
     return found
 
 
