@@ -5,11 +5,11 @@ import os
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import fbeta_score, jaccard_score, precision_recall_fscore_support
 
 from lib import estimators, photos, scenes
 from lib.studies import comparisons, photographed, profiles
-from lib.studies.map_errors import mask_scores
+from lib.studies.map_errors import mask_scores, public_scores
 from lib.studies.photographed import Setting
 
 needs_mirror = pytest.mark.skipif(
@@ -155,6 +155,20 @@ def test_mask_scores_by_their_definition():
     assert found["mae"] == pytest.approx((blurred != (blur > 2.5)).mean())
     pairs = (blur[blurred][:, None] > blur[~blurred]).mean() + (blur[blurred][:, None] == blur[~blurred]).mean() / 2
     assert found["auc"] == pytest.approx(pairs)
+
+
+def test_masks_by_the_public_protocol_are_scikit_learns():
+    rng = np.random.default_rng(1)
+    masks, maps = rng.random((3, 20, 30)) > 0.4, rng.random((3, 20, 30))
+    rows = [{"method": "ours"} | public_scores(7 * blur, mask) for blur, mask in zip(maps, masks, strict=True)]
+    low, high = (maps.reshape(3, -1).min(1)[:, None, None], maps.reshape(3, -1).max(1)[:, None, None])
+    cut = (maps - low) / (high - low) > 0.5
+    expected = []
+    for wanted, found in ((masks, cut), (~masks, ~cut)):
+        pairs = [(one.ravel(), other.ravel()) for one, other in zip(wanted, found, strict=True)]
+        expected.append(np.mean([fbeta_score(*pair, beta=0.3**0.5) for pair in pairs]))
+        expected.append(jaccard_score(wanted.ravel(), found.ravel()))
+    assert comparisons.by_public_protocol(rows)["ours"] == pytest.approx(expected)
 
 
 def test_mask_scores_of_a_constant_map():

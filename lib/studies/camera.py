@@ -19,7 +19,7 @@ RENDERED = ("gaussian", "gaussian, noise", "disk")
 """How the scene in focus is blurred here."""
 NOISE = 0.002
 """Standard deviation of the noise in the photos: half a gray level of 8 bit (0.3 to 0.7 were measured)."""
-PARTED = ("ours", "one_pass", "mobilenet_v2-lens", "zhuo_sim")
+PARTED = ("one_pass", "ours", "mobilenet_v2-lens", "zhuo_sim")
 """Whose errors are parted, and whose maps are kept."""
 JUDGED = np.s_[::3, ::3]
 """Pixels that are judged: maps and truth are smooth."""

@@ -13,10 +13,11 @@ import numpy as np
 
 from lib import estimators, figures, images, photos, storage
 from lib.studies import photographed, profiles, records
-from lib.studies.map_errors import calibrate, map_errors, mask_scores
+from lib.studies.map_errors import calibrate, map_errors, mask_scores, public_scores
 from lib.studies.register import study
 
 METHODS = (
+    "one_pass",
     "ours",
     "mobilenet_v2-lens",
     "mobilenet_v2-paper",
@@ -172,16 +173,41 @@ def judge_masks(names, profile="local", folder=None, progress=None, some=list):
     Returns
     -------
     list of dict
-        One for each photo and estimator: ``photo``, ``method`` and the numbers of `mask_scores`.
+        One for each photo and estimator: ``photo``, ``method`` and the numbers of `mask_scores` and `public_scores`.
     """
     rows = []
     for photo, image, blurred in some(masked(profile)):
         for name in names:
             values = blur(name, image, folder and Path(folder) / photo)
-            rows.append({"photo": photo, "method": name} | mask_scores(values, blurred))
+            scores = mask_scores(values, blurred) | public_scores(values, blurred)
+            rows.append({"photo": photo, "method": name} | scores)
             if progress:
                 progress(f"{photo}: {name}")
     return rows
+
+
+def by_public_protocol(rows):
+    """Masks as public tables have them: F at a fixed threshold, and intersection over union of all photos' pixels.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `judge_masks`.
+
+    Returns
+    -------
+    dict of tuple
+        By method: F and IoU of what is blurred, F and IoU of what is sharp; of rows that have them.
+    """
+    classes, found = ("blurred", "sharp"), {}
+    for row in (row for row in rows if "blurred" in row):
+        found.setdefault(row["method"], []).append([list(row[kind].values()) for kind in classes])
+    scores = {}
+    for method, of_photos in found.items():
+        f, shared, joined = np.moveaxis(np.array(of_photos, float), -1, 0)
+        ratio = shared.sum(axis=0) / np.maximum(joined.sum(axis=0), 1)
+        scores[method] = tuple(np.stack([f.mean(axis=0), ratio], axis=1).ravel().tolist())
+    return scores
 
 
 BLURRED = 1.5

@@ -8,6 +8,8 @@ from sklearn.metrics import fbeta_score, roc_auc_score
 
 BETA_SQUARED = 0.3
 """Weight of recall in the F-measure, as usual in work on masks of blur (Zhao et al. 2019): precision counts more."""
+FIXED = 0.5
+"""Threshold of a map rescaled to [0, 1] in public tables of masks (that of D-DFFNet's test)."""
 SAMPLES = 4000
 """Pixels of each scene that the calibration of scores is fitted to."""
 
@@ -128,9 +130,40 @@ def mask_scores(blur, blurred):
     blur, blurred = np.ravel(blur).astype(np.float64), np.ravel(blurred)
     spread = np.ptp(blur)
     found = blur > threshold_otsu(blur) if spread else np.ones(blur.shape, bool)
-    unit = (blur - blur.min()) / spread if spread else np.zeros(blur.shape)
     return {
-        "f_measure": float(fbeta_score(blurred, found, beta=BETA_SQUARED**0.5, zero_division=0)),
-        "mae": float(np.abs(unit - blurred).mean()),
+        "f_measure": _f(blurred, found),
+        "mae": float(np.abs(_rescaled(blur) - blurred).mean()),
         "auc": float(roc_auc_score(blurred, blur)),
     }
+
+
+def public_scores(blur, blurred):
+    """Compare a map with a mask as public tables do: rescaled to [0, 1], and cut at `FIXED`.
+
+    Parameters
+    ----------
+    blur, blurred
+        As in `mask_scores`.
+
+    Returns
+    -------
+    dict of dict
+        For either class as what is to be found, ``blurred`` and ``sharp``: ``f``, the F-measure, and how many pixels
+        are ``shared`` by map and mask, and in either of them, ``joined``. Their ratio over all photos is the IoU.
+    """
+    blur, blurred = np.ravel(blur).astype(np.float64), np.ravel(blurred)
+    found = _rescaled(blur) > FIXED
+    return {"blurred": _agreement(blurred, found), "sharp": _agreement(~blurred, ~found)}
+
+
+def _rescaled(blur):
+    spread = np.ptp(blur)
+    return (blur - blur.min()) / spread if spread else np.zeros(blur.shape)
+
+
+def _f(mask, found):
+    return float(fbeta_score(mask, found, beta=BETA_SQUARED**0.5, zero_division=0))
+
+
+def _agreement(mask, found):
+    return {"f": _f(mask, found), "shared": int((mask & found).sum()), "joined": int((mask | found).sum())}

@@ -15,7 +15,7 @@ from lib import figures, images, one_pass, optics, patches, photos, scenes
 from lib.one_pass import interval
 from lib.studies import comparisons, photographed, profiles, records
 from lib.studies.camera import measured
-from lib.studies.map_errors import map_errors, mask_scores
+from lib.studies.map_errors import map_errors, mask_scores, public_scores
 from lib.studies.one_pass import degrade
 from lib.studies.register import study
 
@@ -140,8 +140,9 @@ def judge(job):
         "half": job.kept("half", lambda: half_size(real)),
         "in_focus": {name: float((one_pass.estimate(photo) > 2).mean()) for name, photo in sharp.items()},
         "masks": [
-            {"photo": name} | mask_scores(one_pass.estimate(photo), blurred)
+            {"photo": name, "method": "one_pass"} | mask_scores(sigma, blurred) | public_scores(sigma, blurred)
             for name, photo, blurred in job.some(comparisons.masked(job.profile))
+            for sigma in [one_pass.estimate(photo)]
         ],
         "speed": speed(1 if job.profile == "quick" else 12),
     }
