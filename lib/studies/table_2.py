@@ -1,12 +1,13 @@
 """Table 2: the paper's five networks, and what a difference between two of them is worth."""
 
+import itertools
 from dataclasses import asdict, replace
 
 import numpy as np
 
 from lib import dataset, patches, storage
-from lib.studies import profiles, trainings
-from lib.studies.run import study
+from lib.studies import profiles, records, trainings
+from lib.studies.register import study
 from lib.training import recipes
 
 # What needs TensorFlow is imported where it is used: the register lists the studies at once.
@@ -130,3 +131,68 @@ def _blur_larger(gray, corners, size, out):
     sharp = np.stack([gray[r : r + size, c : c + size] for r, c in moved]).astype(np.float32) * (65535 / 255)
     for level in range(patches.LEVELS):
         out[:, level] = np.rint(np.clip(patches.blur(sharp, level, READING.truncate), 0, 65535))
+
+
+# What the records say
+
+
+def recorded(name):
+    """The record of a study, None where it has not been made yet."""
+    try:
+        return records.read(name)
+    except FileNotFoundError:
+        return None
+
+
+def by_budget(networks):
+    """The test accuracies that are recorded, by samples seen: networks compare where they have seen as many.
+
+    Parameters
+    ----------
+    networks : sequence of str
+
+    Returns
+    -------
+    dict of int to dict of str to list of float
+        By samples, few first, and network; an accuracy for each seed.
+    """
+    found = {}
+    for network in networks:
+        several = recorded(f"seeds_{network}") or {"result": {"rows": []}}
+        single = [record for name in (f"table_2_{network}", f"train_{network}-paper") if (record := recorded(name))]
+        rows = [record["result"] | {"seed": record["seed"]} for record in single] + several["result"]["rows"]
+        for row in rows:
+            by_seed = found.setdefault(row["history"][-1]["samples"], {}).setdefault(network, {})
+            by_seed[row["seed"]] = row["test"]["accuracy"]
+    return {
+        samples: {network: list(by_seed.values()) for network, by_seed in found[samples].items()}
+        for samples in sorted(found)
+    }
+
+
+def in_order(accuracy, printed):
+    """How many pairs of networks are in the paper's order, and of how many.
+
+    Parameters
+    ----------
+    accuracy, printed : dict of str to float
+        Here and in the paper, by network; a network that is not here is left out.
+
+    Examples
+    --------
+    >>> in_order({"a": 0.3, "b": 0.5, "c": 0.4}, {"a": 0.7, "b": 0.9, "c": 0.95, "d": 0.8})
+    (2, 3)
+    """
+    pairs = list(itertools.combinations(accuracy, 2))
+    return sum((accuracy[a] > accuracy[b]) == (printed[a] > printed[b]) for a, b in pairs), len(pairs)
+
+
+def largest_fall(history, key="validation_accuracy"):
+    """By how much an accuracy falls from one row of a history to the next, at most.
+
+    Examples
+    --------
+    >>> largest_fall([{"x": 0.5}, {"x": 0.75}, {"x": 0.5}, {"x": 0.875}], "x")
+    0.25
+    """
+    return max((before[key] - after[key] for before, after in itertools.pairwise(history)), default=0.0)
