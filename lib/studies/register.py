@@ -83,7 +83,7 @@ class Study:
 
 
 _REGISTER = {}
-_REGISTERS = re.compile(r"^from lib\.studies\.register import .*\bstudy\b", re.MULTILINE)
+_REGISTERS = re.compile(r"^@study\(", re.MULTILINE)
 
 
 def study(name, minutes, data, needs=(), makes=None, card=None, files=(), gpu=False, **options):
