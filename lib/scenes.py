@@ -1,18 +1,9 @@
-"""Photographs whose truth is known: stereo scenes with their depth, and how they look out of focus."""
+"""Photographs whose truth is known: a scene with its depth, and how it looks out of focus."""
 
 import numpy as np
 
 from lib import images, optics, photos
 
-MIDDLEBURY_THIRD = ("Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy")
-"""The stereo scenes of the set "middlebury_third"."""
-MIDDLEBURY_2006 = (
-    *("Aloe", "Baby1", "Bowling1", "Cloth1", "Flowerpots"),
-    *("Lampshade1", "Midd1", "Monopoly", "Rocks1", "Wood1"),
-)
-"""Those of the set "middlebury2006"."""
-SCENES = ("motorcycle", *MIDDLEBURY_THIRD)
-"""The first comes with scikit-image."""
 # Of the motorcycle pair at the size in which scikit-image has it (a quarter), from the
 # documentation of `skimage.data.stereo_motorcycle`; four times as much (3979.911 and 124.343) in
 # the calib.txt of Middlebury's scene. The baseline does not scale.
@@ -26,30 +17,6 @@ MAX_SIGMA = 12.0
 """Blur of what is farthest away, in the photos that are blurred here, pixels."""
 NOISE = 0.004
 """Standard deviation of the noise that they get: one gray level."""
-
-
-def scene(name):
-    """A photo that is sharp throughout and its depth.
-
-    Parameters
-    ----------
-    name : str
-        One of `SCENES` or `MIDDLEBURY_2006`; or a bundled photo, as if it hung on a board that leans back.
-
-    Returns
-    -------
-    image : (H, W, 3) float32 ndarray
-        In [0, 1].
-    depth : (H, W) float32 ndarray
-        In metres for the motorcycle; the others have no scale, their nearest point is at 1 m.
-    """
-    if name == "motorcycle":
-        return motorcycle()
-    if name in photos.BUNDLED:
-        image = photos.load(name)
-        return image, np.repeat(1 / np.linspace(0.3, 1, len(image))[:, None], image.shape[1], axis=1)
-    image, disparity = middlebury(name)
-    return image, disparity.max() / disparity
 
 
 def motorcycle():
@@ -74,36 +41,6 @@ def motorcycle():
     disparity = fill_disparity(data.stereo_motorcycle()[2])
     depth = MOTORCYCLE_BASELINE * MOTORCYCLE_FOCAL_LENGTH / (disparity + MOTORCYCLE_OFFSET)
     return photos.load("motorcycle"), depth.astype(np.float32)
-
-
-def middlebury(scene):
-    """The left picture of a stereo scene of Middlebury and its disparity.
-
-    Parameters
-    ----------
-    scene : str
-        One of `MIDDLEBURY_THIRD` and `MIDDLEBURY_2006`.
-
-    Returns
-    -------
-    image : (H, W, 3) float32 ndarray
-        In [0, 1].
-    disparity : (H, W) float32 ndarray
-        Positive, in pixels of this size, holes filled by `fill_disparity`. Near things have a large one.
-
-    Notes
-    -----
-    The files store disparity in whole gray levels, 0 where it is unknown: as it is at full size, so three
-    times that at this size, in the scenes of 2005 and 2006, and four times in those of 2003 (Cones, Teddy).
-    """
-    known = (*MIDDLEBURY_THIRD, *MIDDLEBURY_2006)
-    if scene not in known:
-        msg = f"Unknown scene {scene!r}; choose one of {', '.join(known)}."
-        raise ValueError(msg)
-    folder = f"{'middlebury2006' if scene in MIDDLEBURY_2006 else 'middlebury_third'}/{scene}"
-    view, map_name, scale = ("im2", "disp2", 4) if scene in ("Cones", "Teddy") else ("view1", "disp1", 3)
-    stored = np.rint(images.to_gray(images.read(photos.file(f"{folder}/{map_name}.png"))) * 255)
-    return images.read(photos.file(f"{folder}/{view}.png")), fill_disparity(stored / scale)
 
 
 def fill_disparity(disparity):

@@ -10,7 +10,7 @@ from lib.cli import tone
 @pytest.mark.parametrize("curve", ["gamma 2.2", "sRGB"])
 def test_frames_of_other_exposure_and_focus_match_to_less_than_a_gray_level(curve):
     part = np.s_[60:360, 250:700]
-    near, far = scenes.stack(*(each[part] for each in scenes.scene("motorcycle")))[0]
+    near, far = scenes.stack(*(each[part] for each in scenes.motorcycle()))[0]
     gains = 2 ** np.array([0.3, 0.1, -0.2])
     if curve == "gamma 2.2":
         changed = (far**2.2 * gains) ** (1 / 2.2)
@@ -35,6 +35,6 @@ def test_clipped_and_uncovered_parts_do_not_count():
 
 
 def test_frames_that_match_are_left_alone():
-    near, far = scenes.stack(*(each[60:360, 250:700] for each in scenes.scene("motorcycle")), spread=2.0)[0]
+    near, far = scenes.stack(*(each[60:360, 250:700] for each in scenes.motorcycle()), spread=2.0)[0]
     assert tone.match(near, near) is None
     assert np.abs(tone.apply(far, tone.match(near, far)) - far).mean() < 0.5 / 255

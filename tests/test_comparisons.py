@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import fbeta_score, jaccard_score, precision_recall_fscore_support
 
-from lib import estimators, photos, scenes
-from lib.studies import comparisons, photographed, profiles
+from lib import estimators, photos
+from lib.studies import comparisons, photographed, profiles, public_sets
 from lib.studies.map_errors import mask_scores, public_scores
 from lib.studies.photographed import Setting
 
@@ -107,7 +107,7 @@ def test_intervals_are_those_of_scipys_bootstrap():
 def test_all_scenes_are_photographed_in_all_settings():
     names = photographed.names("local")
     assert len(names) == len(set(names)) == 19 * len(photographed.SETTINGS)
-    assert {comparisons.scene_of(name) for name in names} == {*scenes.SCENES, *scenes.MIDDLEBURY_2006}
+    assert {comparisons.scene_of(name) for name in names} == {*public_sets.SCENES, *public_sets.MIDDLEBURY_2006}
     assert set(comparisons.TUNED) < {comparisons.scene_of(name) for name in names}
 
 

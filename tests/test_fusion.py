@@ -278,7 +278,7 @@ def test_unknown_method_is_named():
 @pytest.mark.parametrize(("count", "noise"), [(2, 0.0), (2, 0.02), (5, 0.0)])
 def test_ours_comes_nearest_to_the_truth_of_the_rendered_motorcycle(count, noise):
     part = np.s_[60:360, 250:700]
-    image, depth = (each[part] for each in scenes.scene("motorcycle"))
+    image, depth = (each[part] for each in scenes.motorcycle())
     frames, sigmas = scenes.stack(image, depth, count, noise=noise)
     ours = fusion_study.against_truth(fusion.fuse(frames, "defocus"), image)
     for method in ("gff", "gfdf", "ifgd", "paper", "pyramid"):

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 import pooch
 import pytest
-from scipy import ndimage
 from skimage import data
 
-from lib import images, paths, photos, scenes
+from lib import images, paths, photos
 
 needs_mirror = pytest.mark.skipif(
     not os.environ.get(photos.MIRROR), reason=f"{photos.MIRROR} names no folder with the photo sets"
@@ -66,72 +65,6 @@ def test_importing_photos_stays_light():
     heavy = "import sys, lib.photos; print(sorted({'tensorflow', 'tensorflow_datasets', 'sklearn'} & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True, cwd=paths.ROOT)
     assert out.stdout.strip() == "[]"
-
-
-# Depth
-
-
-def test_motorcycle_depth_is_metric():
-    image, depth = scenes.motorcycle()
-    disparity = data.stereo_motorcycle()[2]
-    known = np.isfinite(disparity)
-    assert image.shape == (*depth.shape, 3)
-    assert depth.dtype == np.float32
-    # As calib.txt has it for the full size: four times the disparity, focal length and offset.
-    expected = 193.001 * 3979.911 / (4 * disparity[known] + 124.343) / 1000
-    np.testing.assert_allclose(depth[known], expected, rtol=1e-4)
-    assert np.isfinite(depth).all()
-    assert depth.min() > 2
-    assert depth.max() < 5.1
-
-
-def warp_error(left, right, disparity):
-    """Median difference between the left view and the right view moved by the disparity."""
-    rows, columns = np.indices(disparity.shape, np.float32)
-    moved = cv2.remap(right, columns - disparity, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.median(np.abs(moved - left).mean(axis=-1))
-
-
-@needs_mirror
-@pytest.mark.parametrize("scene", ["Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy"])
-def test_middlebury_disparity_is_in_pixels_of_the_picture(scene):
-    left, disparity = scenes.middlebury(scene)
-    other = "im6" if scene in ("Cones", "Teddy") else "view5"
-    right = images.read(photos.file(f"middlebury_third/{scene}/{other}.png"))
-    error = warp_error(left, right, disparity)
-    assert error < 0.03
-    assert warp_error(left, right, disparity * 1.1) > 1.5 * error
-    assert warp_error(left, right, disparity / 1.1) > 1.5 * error
-    assert np.isfinite(disparity).all()
-    assert disparity.min() > 0
-
-
-def test_unknown_middlebury_scene_is_named():
-    with pytest.raises(ValueError, match=r"'Fish'.*Teddy"):
-        scenes.middlebury("Fish")
-
-
-def test_fill_disparity_takes_the_farther_side():
-    n = np.nan
-    filled = scenes.fill_disparity(np.array([[n, 7, n, n, 3, 0], [n, n, np.inf, 0, n, n], [n, n, n, 9, n, -1]]))
-    np.testing.assert_array_equal(filled, [[7, 7, 3, 3, 3, 3], [7, 7, 3, 3, 3, 3], [9, 9, 9, 9, 9, 9]])
-
-
-def test_fill_disparity_keeps_what_is_known_and_adds_no_values():
-    disparity = data.stereo_motorcycle()[2]
-    known = np.isfinite(disparity)
-    filled = scenes.fill_disparity(disparity)
-    np.testing.assert_array_equal(filled[known], disparity[known])
-    assert np.isin(filled, disparity[known]).all()
-    # Never nearer than the nearest known pixel of the same row.
-    for row in (0, 250, 499):
-        nearest = ndimage.distance_transform_edt(~known[row], return_distances=False, return_indices=True)[0]
-        assert (filled[row] <= disparity[row][nearest]).mean() > 0.99
-
-
-def test_fill_disparity_refuses_holes_only():
-    with pytest.raises(ValueError, match="holes only"):
-        scenes.fill_disparity(np.zeros((3, 3)))
 
 
 # The registry

@@ -14,6 +14,43 @@ needs_mirror = pytest.mark.skipif(
 )
 
 
+def warp_error(left, right, disparity):
+    """Median difference between the left view and the right view moved by the disparity."""
+    rows, columns = np.indices(disparity.shape, np.float32)
+    moved = cv2.remap(right, columns - disparity, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.median(np.abs(moved - left).mean(axis=-1))
+
+
+@needs_mirror
+@pytest.mark.parametrize("scene", ["Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy"])
+def test_middlebury_disparity_is_in_pixels_of_the_picture(scene):
+    left, disparity = public_sets.middlebury(scene)
+    other = "im6" if scene in ("Cones", "Teddy") else "view5"
+    right = images.read(photos.file(f"middlebury_third/{scene}/{other}.png"))
+    error = warp_error(left, right, disparity)
+    assert error < 0.03
+    assert warp_error(left, right, disparity * 1.1) > 1.5 * error
+    assert warp_error(left, right, disparity / 1.1) > 1.5 * error
+    assert np.isfinite(disparity).all()
+    assert disparity.min() > 0
+
+
+def test_unknown_middlebury_scene_is_named():
+    with pytest.raises(ValueError, match=r"'Fish'.*Teddy"):
+        public_sets.middlebury("Fish")
+
+
+@needs_mirror
+@pytest.mark.parametrize("name", public_sets.MIDDLEBURY_2006)
+def test_disparity_of_2006_is_a_third_of_what_is_stored(name):
+    image, disparity = public_sets.middlebury(name)
+    stored = cv2.imread(str(photos.file(f"middlebury2006/{name}/disp1.png")), cv2.IMREAD_UNCHANGED)
+    known = stored > 0
+    np.testing.assert_allclose(3 * disparity[known], stored[known], rtol=1e-6)
+    assert disparity.shape == image.shape[:2]
+    assert disparity.min() > 0
+
+
 @needs_mirror
 @pytest.mark.parametrize("number", [1, 17, public_sets.NYU_PAIRS])
 def test_each_pixel_of_a_pair_is_in_focus_in_one_frame(number):

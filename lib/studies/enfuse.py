@@ -101,7 +101,7 @@ def benchmark(job):
     sizes = "quick" if job.small else job.profile
     width, height = LARGE[sizes]
     job.data = f"motorcycle, {FRAMES} frames rendered by lib.optics; enlarged to {width}x{height}"
-    image, depth = scenes.scene("motorcycle")
+    image, depth = scenes.motorcycle()
     stack, _ = scenes.stack(image, depth, FRAMES)
     result = {"small": {}, "large": {}, "long": {}}
     with tempfile.TemporaryDirectory() as folder:

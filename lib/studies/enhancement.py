@@ -12,6 +12,7 @@ from skimage import filters, metrics
 from lib import images, photos, scenes
 from lib.enhancement import adaptive, enhance
 from lib.enhancement.adaptive import FIGURE_11, FULL_SCALE
+from lib.studies import public_sets
 from lib.studies.register import study
 
 METHODS = ("none", "um", "gum", "cas", "adaptive")
@@ -84,8 +85,8 @@ def blurred_photos(profile, seed=0):
         yield "motorcycle", *scenes.defocus(image, scenes.nearness(1 / depth), seed=seed), image
         yield "china, slanted", *scenes.slanted(photos.load("china"), seed), photos.load("china")
         return
-    for scene in scenes.MIDDLEBURY_THIRD:
-        image, disparity = scenes.middlebury(scene)
+    for scene in public_sets.MIDDLEBURY_THIRD:
+        image, disparity = public_sets.middlebury(scene)
         yield scene, *scenes.defocus(image, scenes.nearness(disparity), seed=seed), image
     for path in photos.files("bsd100")[:6]:
         image = images.read(path)

@@ -12,6 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from lib import blur_map, fusion, images, photos, refinement, scenes
 from lib.fusion import ifgd
 from lib.metrics import fusion_metrics, qy
+from lib.studies import public_sets
 from lib.studies.register import study
 
 MODELS = ("mobilenet_v2-lens", "mobilenet_v2-paper")
@@ -110,11 +111,11 @@ def on_truth(job):
         `lib.fusion.ours` takes from the wrong frame of two (where their sigmas differ by more than a
         pixel), with and without its maps, without and with noise.
     """
-    names = scenes.SCENES[:1] if job.profile == "quick" else job.some(scenes.SCENES)
+    names = public_sets.SCENES[:1] if job.profile == "quick" else job.some(public_sets.SCENES)
     job.data = f"{', '.join(names)}{', a part of it' * job.small}, rendered by lib.optics"
     result = {"2": {}, "5": {}, "labels": {}}
     for name in names:
-        image, depth = scenes.scene(name)
+        image, depth = public_sets.scene(name)
         if job.small:
             image, depth = image[QUICK_PART], depth[QUICK_PART]
         for part, scores in job.kept(name, lambda image=image, depth=depth: _on_scene(image, depth)).items():

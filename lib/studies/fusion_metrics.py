@@ -8,6 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lib import images, metrics, optics, photos, scenes
 from lib.guided_filter import box_mean
+from lib.studies import public_sets
 from lib.studies.register import study
 
 PART = np.s_[80:336, 150:406]
@@ -121,6 +122,6 @@ def _sources(job):
 def _scenes(job):
     yield "motorcycle", scenes.motorcycle()
     if job.profile != "quick":
-        for name in scenes.SCENES[1:]:
-            image, disparity = scenes.middlebury(name)
+        for name in public_sets.SCENES[1:]:
+            image, disparity = public_sets.middlebury(name)
             yield name, (image, 100 / disparity)

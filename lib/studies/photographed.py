@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from lib import images, optics, patches
-from lib.scenes import MIDDLEBURY_2006, SCENES, scene
+from lib.studies.public_sets import MIDDLEBURY_2006, SCENES, scene
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,21 @@
-"""Photos of public sets that come with their truth: blur as others measured it, or the photo in focus."""
+"""Photos of public sets that come with their truth: depth, blur as others measured it, or the photo in focus."""
 
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from lib import images, optics, photos
+from lib import images, optics, photos, scenes
 
+MIDDLEBURY_THIRD = ("Art", "Books", "Cones", "Dolls", "Laundry", "Moebius", "Reindeer", "Teddy")
+"""The stereo scenes of the set "middlebury_third"."""
+MIDDLEBURY_2006 = (
+    *("Aloe", "Baby1", "Bowling1", "Cloth1", "Flowerpots"),
+    *("Lampshade1", "Midd1", "Monopoly", "Rocks1", "Wood1"),
+)
+"""Those of the set "middlebury2006"."""
+SCENES = ("motorcycle", *MIDDLEBURY_THIRD)
+"""The first comes with scikit-image."""
 NYU_PAIRS = 30
 """Pairs of the set "nyu_pairs"."""
 _NYU_FOLDERS = ("source_1", "source_2", "full_clear")
@@ -22,6 +31,60 @@ _VIGNETTING = 101
 """Side of the window that averages out everything but the vignetting of the two halves, pixels."""
 _CLIPPED = 0.5
 """Percent of a photo that its exposure turns white, as cameras do."""
+
+
+def scene(name):
+    """A photo that is sharp throughout and its depth.
+
+    Parameters
+    ----------
+    name : str
+        One of `SCENES` or `MIDDLEBURY_2006`; or a bundled photo, as if it hung on a board that leans back.
+
+    Returns
+    -------
+    image : (H, W, 3) float32 ndarray
+        In [0, 1].
+    depth : (H, W) float32 ndarray
+        In metres for the motorcycle; the others have no scale, their nearest point is at 1 m.
+    """
+    if name == "motorcycle":
+        return scenes.motorcycle()
+    if name in photos.BUNDLED:
+        image = photos.load(name)
+        return image, np.repeat(1 / np.linspace(0.3, 1, len(image))[:, None], image.shape[1], axis=1)
+    image, disparity = middlebury(name)
+    return image, disparity.max() / disparity
+
+
+def middlebury(scene):
+    """The left picture of a stereo scene of Middlebury and its disparity.
+
+    Parameters
+    ----------
+    scene : str
+        One of `MIDDLEBURY_THIRD` and `MIDDLEBURY_2006`.
+
+    Returns
+    -------
+    image : (H, W, 3) float32 ndarray
+        In [0, 1].
+    disparity : (H, W) float32 ndarray
+        Positive, in pixels of this size, holes filled by `scenes.fill_disparity`. Near things have a large one.
+
+    Notes
+    -----
+    The files store disparity in whole gray levels, 0 where it is unknown: as it is at full size, so three
+    times that at this size, in the scenes of 2005 and 2006, and four times in those of 2003 (Cones, Teddy).
+    """
+    known = (*MIDDLEBURY_THIRD, *MIDDLEBURY_2006)
+    if scene not in known:
+        msg = f"Unknown scene {scene!r}; choose one of {', '.join(known)}."
+        raise ValueError(msg)
+    folder = f"{'middlebury2006' if scene in MIDDLEBURY_2006 else 'middlebury_third'}/{scene}"
+    view, map_name, scale = ("im2", "disp2", 4) if scene in ("Cones", "Teddy") else ("view1", "disp1", 3)
+    stored = np.rint(images.to_gray(_pixels(f"{folder}/{map_name}.png")) * 255)
+    return _pixels(f"{folder}/{view}.png"), scenes.fill_disparity(stored / scale)
 
 
 def nyu_pair(number):

@@ -11,9 +11,9 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lib import figures, images, one_pass, optics, patches, photos, scenes
+from lib import figures, images, one_pass, optics, patches, photos
 from lib.one_pass import interval
-from lib.studies import comparisons, photographed, profiles, records
+from lib.studies import comparisons, photographed, profiles, public_sets, records
 from lib.studies.camera import measured
 from lib.studies.map_errors import map_errors, mask_scores, public_scores
 from lib.studies.one_pass import degrade
@@ -270,7 +270,7 @@ def _blurred(photo, sigma):
 
 def by_use(rows):
     """Rows of the scenes that chose `interval.NARROWER`, and of those that tell if it holds: at `quick` the same."""
-    tell = [row for row in rows if comparisons.scene_of(row["scene"]) in scenes.MIDDLEBURY_2006]
+    tell = [row for row in rows if comparisons.scene_of(row["scene"]) in public_sets.MIDDLEBURY_2006]
     return [row for row in rows if row not in tell], tell or rows
 
 
