@@ -9,8 +9,8 @@ import numpy as np
 from lib import filling
 
 NARROWER = 0.54
-"""Of the network's interval, so that it holds 80 % of the pixels. Chosen on the nine rendered scenes `public_sets.SCENES`;
-those of `public_sets.MIDDLEBURY_2006` and the camera's photos report whether it does."""
+"""Of the network's interval, so that it holds 80 % of the pixels. Chosen on the nine rendered scenes
+`public_sets.SCENES`; those of `public_sets.MIDDLEBURY_2006` and the camera's photos report whether it does."""
 HALF_WEIGHT = 0.45
 """Relative width of the interval, see `trust`, at which a pixel counts half as much in the filling. This and the next
 were chosen on scenes made of the dev photos."""
