@@ -113,6 +113,14 @@ def check_map(blur_map, image=None):
     return blur_map
 
 
+def check_not_negative(**values):
+    """Raise a ValueError for a value that is negative, infinite or NaN."""
+    for name, value in values.items():
+        if not 0 <= value < np.inf:
+            msg = f"Expected {name} to be finite and not negative, got {value}."
+            raise ValueError(msg)
+
+
 def to_gray(image):
     """Luma of a picture, with the weights of Rec. 601.
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lib import images
+
 TRUNCATE = 4.0
 """Half width of a Gaussian kernel in units of sigma: all but 0.03 % of the light is inside."""
 EXTENSION_WEIGHT = 1e-3
@@ -169,7 +171,7 @@ def gaussian_kernel(sigma, truncate=TRUNCATE):
     (K, K) float64 ndarray
         K is odd.
     """
-    _check_blur("sigma", sigma)
+    images.check_not_negative(sigma=sigma)
     if sigma == 0:
         return np.ones((1, 1))
     radius = int(truncate * sigma + 0.5)
@@ -194,7 +196,7 @@ def disk_kernel(diameter):
     (K, K) float64 ndarray
         K is odd.
     """
-    _check_blur("diameter", diameter)
+    images.check_not_negative(diameter=diameter)
     if diameter <= 1:
         return np.ones((1, 1))
     size = 2 * int(np.ceil(diameter / 2 - 0.5)) + 1
@@ -290,9 +292,8 @@ def render(image, sigma, kernel="gaussian", noise=0.0, seed=0, step=0.25, linear
     >>> render(edge, np.full(edge.shape, 1.0))[1].round(2)
     array([0.  , 0.06, 0.3 , 0.7 , 0.94, 1.  ], dtype=float32)
     """
-    image, sigma = _check_scene(image, sigma)
-    for name, value in (("noise", noise), ("step", step)):
-        _check_blur(name, value)
+    image, sigma = images.check_image(image), images.check_map(sigma, image)
+    images.check_not_negative(noise=noise, step=step)
     if kernel not in ("gaussian", "disk") or step == 0:
         msg = f"Expected kernel 'gaussian' or 'disk' and a positive step, got {kernel!r} and {step}."
         raise ValueError(msg)
@@ -374,26 +375,3 @@ def to_light(srgb):
 def to_srgb(light):
     """Turn linear light into sRGB values, the inverse of `to_light`."""
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055).astype(np.float32)
-
-
-def _check_blur(name, value):
-    if not 0 <= value < np.inf:
-        msg = f"Expected {name} to be finite and not negative, got {value}."
-        raise ValueError(msg)
-
-
-def _check_scene(image, sigma):
-    image, sigma = np.asarray(image, np.float32), np.asarray(sigma, np.float32)
-    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
-        msg = f"Expected a (H, W[, 3]) image, got shape {image.shape}."
-        raise ValueError(msg)
-    if not (image.min() >= 0 and image.max() <= 1):
-        msg = f"Expected an image in [0, 1], got values from {image.min()} to {image.max()}: scale it first."
-        raise ValueError(msg)
-    if sigma.shape != image.shape[:2]:
-        msg = f"Expected a map of the image's shape {image.shape[:2]}, got {sigma.shape}: resize one of them."
-        raise ValueError(msg)
-    if not np.isfinite(sigma).all():
-        msg = "Expected sigma in pixels, finite everywhere, got NaN or infinity: fill what is unknown."
-        raise ValueError(msg)
-    return image, sigma

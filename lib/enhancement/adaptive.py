@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from lib.enhancement.planes import check_not_negative
+from lib import images
 from lib.enhancement.unsharp_mask import unsharp_mask
 
 FULL_SCALE = 19.0
@@ -42,7 +42,7 @@ class GainCurve:
     strength: float
 
     def __post_init__(self):
-        check_not_negative(**vars(self))
+        images.check_not_negative(**vars(self))
 
 
 FIGURE_10 = GainCurve(alpha1=50, beta1=0.1, alpha2=25, beta2=0.5, strength=1)
@@ -76,11 +76,7 @@ def gain(sigma_map, curve=FIGURE_11):
     >>> print(gain([[0, 0.15 * 19, 5, 0.4 * 19, 19]]).round(3))
     [[0.022 1.    1.935 0.999 0.   ]]
     """
-    sigma_map = np.asarray(sigma_map, np.float32)
-    if not np.isfinite(sigma_map).all():
-        msg = "Expected a finite defocus map, got NaN or infinity; mask or fill them first."
-        raise ValueError(msg)
-    M = sigma_map / np.float32(FULL_SCALE)
+    M = images.check_map(sigma_map) / np.float32(FULL_SCALE)
     rise = expit(curve.alpha1 * (M - curve.beta1))
     fall = expit(curve.alpha2 * (curve.beta2 - M))  # 1 - expit(x) = expit(-x)
     return curve.strength * rise * fall
@@ -116,10 +112,7 @@ def adaptive(image, sigma_map, curve=FIGURE_11, sigma=3.0, color="luminance"):
     >>> bool((out[:, :3] != photo[:, :3]).all()), bool(np.allclose(out[:, 3:], photo[:, 3:]))
     (True, True)
     """
-    if np.shape(sigma_map) != np.shape(image)[:2]:
-        msg = f"Expected a defocus map of the image's shape {np.shape(image)[:2]}, got {np.shape(sigma_map)}."
-        raise ValueError(msg)
-    return unsharp_mask(image, gain(sigma_map, curve), sigma, color)
+    return unsharp_mask(image, gain(images.check_map(sigma_map, image), curve), sigma, color)
 
 
 METHODS = {"adaptive": adaptive}

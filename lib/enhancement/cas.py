@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lib import images, optics
-from lib.enhancement.planes import COLORS, check_not_negative, on_planes
+from lib.enhancement.planes import COLORS, on_planes
 
 MAX_STRENGTH = 0.2
 """End of AMD's range; at 0.25 the filter's weights sum to zero."""
@@ -54,7 +54,7 @@ def cas(image, strength=0.125, color="luminance", diagonals=True, linear=False):
     [0.25 0.22 0.53 0.5 ]
     """
     image = images.check_image(image)
-    check_not_negative(strength=strength)
+    images.check_not_negative(strength=strength)
     if strength > MAX_STRENGTH:
         msg = f"Expected a strength of 0 to {MAX_STRENGTH}, got {strength}: a larger one inverts the photo."
         raise ValueError(msg)

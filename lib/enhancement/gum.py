@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 
 from lib import images
 from lib.enhancement.clahe import clahe
-from lib.enhancement.planes import check_not_negative, on_planes
+from lib.enhancement.planes import on_planes
 
 WINDOW = 7
 """Side of the median's window, pixels."""
@@ -63,7 +63,7 @@ def gum(image, strength=7.0, contrast=5e-4, color="luminance"):
     [0.5 0.6 0.5]
     """
     image = images.check_image(image)
-    check_not_negative(strength=strength, contrast=contrast)
+    images.check_not_negative(strength=strength, contrast=contrast)
     if 0 < strength < 1 or contrast > 1:
         msg = (
             f"Expected a strength of 0 or from 1 up and a contrast of 0 to 1, got {strength} and {contrast}: "

@@ -73,11 +73,3 @@ def replace_luma(image, old, new):
     room = np.where(chroma > 0, 1 - gray, gray) / np.maximum(np.abs(chroma), np.finfo(np.float32).tiny)
     out[outside] = gray + np.minimum(room.min(axis=1, keepdims=True), 1) * chroma
     return np.clip(out, 0, 1, out=out)  # the last rounding error
-
-
-def check_not_negative(**values):
-    """Raise a ValueError for a value that is negative, infinite or NaN."""
-    for name, value in values.items():
-        if not 0 <= value < np.inf:
-            msg = f"Expected {name} to be finite and not negative, got {value}."
-            raise ValueError(msg)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from lib import images
-from lib.enhancement.planes import check_not_negative, on_planes
+from lib.enhancement.planes import on_planes
 from lib.optics import TRUNCATE
 
 
@@ -41,7 +41,7 @@ def unsharp_mask(image, strength=2.0, sigma=3.0, color="luminance"):
     [0.25 0.24 0.17 0.83 0.76 0.75]
     """
     image = images.check_image(image)
-    check_not_negative(sigma=sigma)
+    images.check_not_negative(sigma=sigma)
     strength = _check_strength(strength, image.shape[:2])
     if sigma == 0 or not strength.any():
         return image.copy()

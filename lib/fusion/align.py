@@ -9,8 +9,6 @@ the other still looks alike when it is small.
 import cv2
 import numpy as np
 
-MOTIONS = {"affine": cv2.MOTION_AFFINE, "homography": cv2.MOTION_HOMOGRAPHY}
-
 _COARSEST, _FINEST = 128, 1024
 """Long sides of the smallest and largest copies that are compared, pixels."""
 _NARROW = 16
@@ -23,7 +21,7 @@ _LEAST_CORRELATION = 0.3
 _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 100, 1e-6)
 
 
-def estimate(reference, gray, start=None, motion="affine"):
+def estimate(reference, gray, start=None):
     """Find where the pixels of a reference are in another frame.
 
     Parameters
@@ -32,8 +30,6 @@ def estimate(reference, gray, start=None, motion="affine"):
         In [0, 1].
     start : (3, 3) ndarray, optional
         A guess, such as the matrix of the frame before; by default a shift by phase correlation.
-    motion : {"affine", "homography"}
-        Homography for a camera that turned as well.
 
     Returns
     -------
@@ -60,9 +56,6 @@ def estimate(reference, gray, start=None, motion="affine"):
     if reference.shape != gray.shape:
         msg = f"Expected frames of one shape, got {reference.shape} and {gray.shape}."
         raise ValueError(msg)
-    if motion not in MOTIONS:
-        msg = f"Expected motion to be one of {tuple(MOTIONS)}, got {motion!r}."
-        raise ValueError(msg)
     reference, gray = np.float32(reference), np.float32(gray)
     if np.ptp(gray) > 0 and np.array_equal(reference, gray):
         return np.eye(3)
@@ -76,17 +69,15 @@ def estimate(reference, gray, start=None, motion="affine"):
         to_small = _scaling(size[0] / gray.shape[1], size[1] / gray.shape[0])
         if matrix is None:
             matrix = np.linalg.inv(to_small) @ _shift(*small) @ to_small
-        guess = np.float32(to_small @ matrix @ np.linalg.inv(to_small))
-        guess = np.ascontiguousarray(guess if motion == "homography" else guess[:2])
+        guess = np.float32(to_small @ matrix @ np.linalg.inv(to_small))[:2].copy()
         try:
-            correlation, found = cv2.findTransformECC(*small, guess, MOTIONS[motion], _CRITERIA, None, _SMOOTHING)
+            correlation, found = cv2.findTransformECC(*small, guess, cv2.MOTION_AFFINE, _CRITERIA, None, _SMOOTHING)
         except cv2.error:  # what it raises where it does not converge
             correlation = 0
         if not (correlation > _LEAST_CORRELATION and 0.5 < np.linalg.det(found[:2, :2]) < 2):
             msg = "Expected frames of one scene, found nothing in common: they cannot be aligned; leave one out."
             raise ValueError(msg)
-        found = found if motion == "homography" else np.vstack([found, [0, 0, 1]])
-        matrix = np.linalg.inv(to_small) @ found @ to_small
+        matrix = np.linalg.inv(to_small) @ np.vstack([found, [0, 0, 1]]) @ to_small
     return matrix
 
 
