@@ -17,7 +17,7 @@ from lib.enhancement.unsharp_mask import low_pass
 from lib.estimators import entropy, fdm, laplacian_variance, lbp, ours, standard_deviation, zhuo_sim
 from lib.shallow_focus import paper as shallow_focus
 from lib.shallow_focus import weights
-from lib.studies import comparisons, profiles, records
+from lib.studies import comparisons, profiles, records, table_2
 from lib.studies import enhancement as enhancement_study
 
 NETWORKS = ("mobilenet_v2", "efficientnet_b0", "nasnet_mobile", "densenet121", "shufflenet_v2")
@@ -79,13 +79,16 @@ def _megabytes(network, profile):
 
 
 def _mobilenet_beats(profile):
-    accuracy = {network: _table_2(network, profile)["test"]["accuracy"] for network in NETWORKS}
-    return [accuracy["mobilenet_v2"] > accuracy[other] for other in NETWORKS[1:]]
+    return [own > other for own, other in table_2.at_equal_budgets("mobilenet_v2", NETWORKS[1:], profile)]
 
 
 def _shufflenet_loses(profile):
-    accuracy = {network: _table_2(network, profile)["test"]["accuracy"] for network in NETWORKS}
-    return [accuracy["shufflenet_v2"] < accuracy[other] for other in NETWORKS[:-1]]
+    return [own < other for own, other in table_2.at_equal_budgets("shufflenet_v2", NETWORKS[:-1], profile)]
+
+
+def _larger_patches_help(profile):
+    larger, same = _result("larger_patches", profile), _result("seeds_shufflenet_v2", profile)
+    return [larger["test"]["accuracy"] > row["test"]["accuracy"] for row in same["rows"]]
 
 
 def _mobilenet_is_cheap(profile):
@@ -295,6 +298,7 @@ READERS = {
     "mobilenet-accurate": _mobilenet_beats,
     "mobilenet-cheap": _mobilenet_is_cheap,
     "shufflenet-worst": _shufflenet_loses,
+    "larger-patches": _larger_patches_help,
     "batch": lambda profile: _recipe(profile)["batch"],
     "learning-rate": lambda profile: _recipe(profile)["learning_rate"],
     "adam": lambda profile: _adam(),

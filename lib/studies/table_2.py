@@ -136,20 +136,22 @@ def _blur_larger(gray, corners, size, out):
 # What the records say
 
 
-def recorded(name):
-    """The record of a study, None where it has not been made yet."""
+def recorded(name, profile=None):
+    """The record of a study, as `records.read` reads it; None where it has not been made yet."""
     try:
-        return records.read(name)
+        return records.read(name, profile)
     except FileNotFoundError:
         return None
 
 
-def by_budget(networks):
+def by_budget(networks, profile=None):
     """The test accuracies that are recorded, by samples seen: networks compare where they have seen as many.
 
     Parameters
     ----------
     networks : sequence of str
+    profile : {"quick", "local", "full"}, optional
+        As in `records.read`.
 
     Returns
     -------
@@ -158,8 +160,9 @@ def by_budget(networks):
     """
     found = {}
     for network in networks:
-        several = recorded(f"seeds_{network}") or {"result": {"rows": []}}
-        single = [record for name in (f"table_2_{network}", f"train_{network}-paper") if (record := recorded(name))]
+        several = recorded(f"seeds_{network}", profile) or {"result": {"rows": []}}
+        names = f"table_2_{network}", f"train_{network}-paper"
+        single = [record for name in names if (record := recorded(name, profile))]
         rows = [record["result"] | {"seed": record["seed"]} for record in single] + several["result"]["rows"]
         for row in rows:
             by_seed = found.setdefault(row["history"][-1]["samples"], {}).setdefault(network, {})
@@ -168,6 +171,37 @@ def by_budget(networks):
         samples: {network: list(by_seed.values()) for network, by_seed in found[samples].items()}
         for samples in sorted(found)
     }
+
+
+def at_equal_budgets(network, others, profile=None):
+    """Test accuracies of a network beside each other one's, after the most samples that both have seen.
+
+    Parameters
+    ----------
+    network : str
+    others : sequence of str
+    profile : {"quick", "local", "full"}, optional
+        As in `records.read`.
+
+    Returns
+    -------
+    list of (float, float)
+        The network's and the other's, means over the seeds.
+
+    Raises
+    ------
+    LookupError
+        Two have not seen equally many.
+    """
+    budgets = by_budget([network, *others], profile).values()
+    found = []
+    for other in others:
+        both = [budget for budget in budgets if {network, other} <= budget.keys()]
+        if not both:
+            msg = f"Expected trainings of {network} and {other} with equally many samples, found none."
+            raise LookupError(msg)
+        found.append(tuple(float(np.mean(both[-1][name])) for name in (network, other)))
+    return found
 
 
 def in_order(accuracy, printed):
