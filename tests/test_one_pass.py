@@ -12,7 +12,8 @@ import scipy.fft
 from lib import filling, one_pass, optics, paths, photos
 from lib.guided_filter import guided_filter
 from lib.one_pass import export, interval, use
-from lib.studies.one_pass import degrade, kernels, scenes
+from lib.studies import records
+from lib.studies.one_pass import degrade, kernels, scenes, study
 
 needs_photos = pytest.mark.skipif(photos.MIRROR not in os.environ, reason=f"{photos.MIRROR} names no mirror of photos")
 LENSES = [kernels.draw(np.random.default_rng(seed)) for seed in range(12)]
@@ -267,3 +268,18 @@ def test_the_narrower_interval_is_the_networks_own_but_for_its_width(flower, mon
     monkeypatch.undo()
     np.testing.assert_allclose(sigma - low, interval.NARROWER * (sigma - lowest), atol=1e-3)
     np.testing.assert_allclose(high - sigma, interval.NARROWER * (highest - sigma), atol=1e-3)
+
+
+def test_the_factor_of_the_interval_is_what_the_scenes_that_chose_it_need():
+    record = records.read("one_pass", "local")
+    chose, _ = study.by_use(record["result"]["scenes"])
+    if records.is_stale(record) or "needed" not in chose[0]:
+        pytest.skip("the record is of other weights or of another factor")
+    assert study.mean(chose, "needed") == pytest.approx(interval.NARROWER, abs=0.05)
+
+
+def test_a_photo_through_a_lens_of_its_own_is_what_opencv_makes_of_it(flower):
+    through = study.through(flower, kernels.Lens(gaussian=1.0), 3.0, behind=False)
+    np.testing.assert_allclose(
+        through, cv2.GaussianBlur(flower, (0, 0), 3, borderType=cv2.BORDER_REFLECT_101), atol=2e-3
+    )

@@ -1,22 +1,19 @@
-"""The one-pass network: its training, what each part of it is good for, and how good it is on what it has not seen."""
+"""The one-pass network: its training, and how good it is on what it has not seen."""
 
-import contextlib
 import itertools
 import time
 from dataclasses import asdict, replace
-from pathlib import Path
-from unittest import mock
 
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lib import figures, images, one_pass, optics, patches, photos
+from lib import estimators, figures, images, one_pass, optics, patches, photos
 from lib.one_pass import interval
 from lib.studies import comparisons, photographed, profiles, public_sets, records
 from lib.studies.camera import measured
 from lib.studies.map_errors import map_errors, mask_scores, public_scores
-from lib.studies.one_pass import degrade
+from lib.studies.one_pass import degrade, kernels
 from lib.studies.register import study
 
 # What needs TensorFlow is imported where it is used.
@@ -76,7 +73,7 @@ def train(job):
     from lib.studies.one_pass import scenes, trainer
 
     steps = job.count(STEPS[job.profile], least=2)
-    training = trainer.Training(job.folder / "run", job.folder / "pool", seed=job.seed, **_made_smaller(job))
+    training = trainer.Training(job.folder / "run", job.folder / "pool", seed=job.seed, **made_smaller(job))
     training.train(steps, job.say)
     weights.save(training.model, export.shipped(".npz"), [average.numpy() for average in training.average])
     export.export(export.shipped(".npz"), export.shipped(".onnx"))
@@ -92,7 +89,7 @@ def train(job):
     }
 
 
-def _made_smaller(job):
+def made_smaller(job):
     """What is less in a training of the quick profile: a minute of time, and no photo of the registry."""
     from lib.studies.one_pass import trainer
 
@@ -298,15 +295,34 @@ def table(scene_rows, camera_rows, note):
     return figures.table(columns | {"% inside": ".0f"}, lines, note)
 
 
-def ablation_table():
-    """The rows of `ablation`, where it was run."""
-    columns = {"change": "", "error": ".3f", "bias": "+.2f", "noise 5": ".3f"}
-    try:
-        record = records.read("one_pass_ablation")
-    except FileNotFoundError:
-        return figures.table(columns, [], "Not run yet: `defocus study one_pass_ablation`.")
-    rows = [(row["label"], row["dev"], row["dev_bias"], row["dev_2"]) for row in record["result"]["rows"]]
-    return figures.table(columns, rows, f"{records.provenance(record)}.")
+BESIDE = ("one_pass", "ours", "mobilenet_v2-lens", "dmenet", "constant")
+
+
+def beside():
+    """The network beside others, from the records of the comparisons."""
+    of_scenes = comparisons.untuned(records.read("comparison_scenes")["result"]["rows"])
+    newer = [row for row in of_scenes if comparisons.scene_of(row["scene"]) in public_sets.MIDDLEBURY_2006]
+    parts = {
+        "scenes": comparisons.table(of_scenes, ["all.mae"]),
+        "those of 2006": comparisons.table(newer, ["all.mae"]),
+        "camera": comparisons.table(records.read("camera")["result"]["rows"], ["mae"]),
+        "ROC area": comparisons.table(records.read("comparison_masks")["result"]["rows"], ["auc"]),
+    }
+    rows = []
+    for method in BESIDE:
+        numbers = [next(iter(part[method].values())) if method in part else None for part in parts.values()]
+        rows.append((estimators.title(method), *numbers))
+    note = "Mean errors, pixels, on scenes and photos that no constant of the methods was chosen on; and masks."
+    return figures.table({"Method": "", **dict.fromkeys([*parts][:3], ".2f"), "ROC area": ".3f"}, rows, note)
+
+
+def through(photo, lens, sigma, behind):
+    """A photo as a lens shows it when all of it is out of focus by sigma, in stored values; sides are even."""
+    reach = int(6 * sigma)
+    wide = np.pad(photo, [(reach, reach), (reach, reach), (0, 0)], "reflect")
+    spot = np.fft.irfft2(kernels.transfer(lens, sigma, 4 * reach, behind), s=(4 * reach, 4 * reach))
+    spot = np.fft.fftshift(spot)[1:, 1:]  # its middle is the origin
+    return np.clip(cv2.filter2D(wide, -1, spot[::-1, ::-1]), 0, 1)[reach:-reach, reach:-reach]
 
 
 def draw_network():
@@ -349,41 +365,3 @@ def draw_calibration(rows):
         axis.set_xticks(range(len(bins)), bins, fontsize=9)
         axis.set_xlabel("width of the interval (pixels)")
     axes[0].legend(fontsize=9)
-
-
-# What makes it good
-
-SHORT = {"quick": 4, "local": 1_500, "full": 6_000}
-"""Steps of each training of the ablation."""
-ROWS = (
-    ("as it is", {}, {}),
-    ("as it is, another seed", {"seed": 1}, {}),
-    ("no flat things", {}, {"scenes.PLAIN": 0.0}),
-    ("Gaussians only", {}, {"kernels.GAUSSIANS": 1.0}),
-    ("stored values instead of light", {}, {"scenes.LIGHT": 0.0}),
-    ("no things of photos as outlines", {}, {"scenes.THINGS": 0.0}),
-    ("error in roots only", {"sigma_weight": 0.0}, {}),
-)
-"""Label, changes of recipe or seed, and constants of this package for the row; the first renders the dev scenes."""
-
-
-@study("one_pass_ablation", (3, 120, 60), "the photos in focus, train and dev", ("photos",), files=HELD_OUT, gpu=True)
-def ablation(job):
-    """The one-pass network with one change a row, each trained as long: errors on the same dev scenes."""
-    from lib.studies.one_pass import kernels, scenes, trainer
-
-    modules = {"kernels": kernels, "scenes": scenes}
-    rows, smaller = [], _made_smaller(job)
-    for number, (label, changes, constants) in enumerate(ROWS):
-        recipe = replace(smaller["recipe"], **{key: value for key, value in changes.items() if key != "seed"})
-        pool = Path(job.folder) / (f"pool-{number}" if constants else "pool")
-        options = smaller | {"recipe": recipe, "seed": changes.get("seed", job.seed)}
-        with contextlib.ExitStack() as stack:
-            for place, value in constants.items():
-                module, name = place.split(".")
-                stack.enter_context(mock.patch.object(modules[module], name, value))
-            training = trainer.Training(Path(job.folder) / f"run-{number}", pool, **options)
-            training.dev_pool = scenes.Pool(Path(job.folder) / "pool", "dev", pictures=smaller.get("pictures"))
-            training.train(job.count(SHORT[job.profile], least=2), job.say)
-        rows.append({"label": label} | training.state["history"][-1])
-    return {"rows": rows}

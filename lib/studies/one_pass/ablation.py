@@ -1,0 +1,118 @@
+"""What makes the one-pass network good: one change a row, each trained as long, judged on the same dev scenes."""
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+from lib import figures
+from lib.studies import records
+from lib.studies.one_pass import degrade
+from lib.studies.one_pass.study import HELD_OUT, made_smaller
+from lib.studies.register import study
+
+# What needs TensorFlow is imported where it is used.
+
+STEPS = {"quick": 4, "local": 400, "full": 6_000}
+"""Of each training: at `local` a fiftieth of what the shipped weights saw, so only large effects show."""
+SHORT = {"scenes": 300, "rise": 60}
+"""Of the recipe at `local`: fewer scenes to render, and a rate that is reached in time."""
+CUT = 128
+"""Side of the smaller crops, pixels."""
+
+
+def _cut(stored, rng, whole=degrade.sample):
+    """`degrade.sample`, and of it a smaller part."""
+    photo, sigma = whole(stored, rng)
+    top, left = rng.integers(len(photo) - CUT + 1, size=2)
+    part = (slice(top, top + CUT), slice(left, left + CUT))
+    return photo[part], sigma[part]
+
+
+def _learned_filters(**options):
+    """As many filters of the same size as `network.Polynomials` has answers, but learned."""
+    import keras
+    from keras import layers
+
+    learned = layers.Conv2D(20, 8, 2, "same", activation="relu", kernel_initializer="he_normal")
+    return keras.Sequential([layers.Rescaling(1 / 64, -1), learned], name=options["name"])
+
+
+def _half_the_size(**options):
+    """In the place of `network.Unfold`: one answer for each 2x2 pixels, and the others between."""
+    import tensorflow as tf
+    from keras import layers
+
+    return layers.Lambda(lambda x: tf.image.resize(x[..., :3], 2 * tf.shape(x)[1:3]), (None, None, 3), **options)
+
+
+def _median_alone(answer):
+    """`network.quantiles` of a network that says nothing but sigma."""
+    import tensorflow as tf
+
+    median = answer[..., :1]
+    return median, tf.stop_gradient(median), tf.stop_gradient(median)
+
+
+ROWS = (
+    ("as it is", {}, {}),
+    ("another seed", {"seed": 1}, {}),
+    ("learned filters instead of polynomials", {}, {"network.Polynomials": _learned_filters}),
+    ("head at half the size", {}, {"network.Unfold": _half_the_size}),
+    ("no interval", {}, {"network.quantiles": _median_alone}),
+    ("error in roots only", {"sigma_weight": 0.0}, {}),
+    ("crops of a quarter, four times as many", {"batch": 4}, {"degrade.sample": _cut}),
+    ("no flat things", {}, {"scenes.PLAIN": 0.0}),
+    ("no sigma above 12", {}, {"scenes.GREATEST_SIGMA": 12.0}),
+    ("Gaussians only", {}, {"kernels.GAUSSIANS": 1.0}),
+    ("stored values instead of light", {}, {"scenes.LIGHT": 0.0}),
+    ("no things of photos as outlines", {}, {"scenes.THINGS": 0.0}),
+)
+"""Label; changes of seed and recipe, of which `batch` is a factor; and what takes the place of a name of network and
+scenes. The first renders the dev scenes of all."""
+
+
+@study("one_pass_ablation", (4, 60, 60), "the photos in focus, train and dev", ("photos",), files=HELD_OUT, gpu=True)
+def ablation(job):
+    """The one-pass network with one change a row, each trained as long: errors on the same dev scenes."""
+    smaller = made_smaller(job)
+    if job.profile == "local":
+        smaller["recipe"] = replace(smaller["recipe"], **SHORT)
+    return {"rows": [job.kept(row[0], lambda row=row: _train(job, smaller, *row)) for row in ROWS]}
+
+
+def _train(job, smaller, label, changes, places):
+    import keras
+
+    from lib.one_pass import network
+    from lib.studies.one_pass import kernels, scenes, trainer
+
+    modules = {"network": network, "degrade": degrade, "kernels": kernels, "scenes": scenes}
+    folder, number = Path(job.folder), [row[0] for row in ROWS].index(label)
+    recipe = {"batch": smaller["recipe"].batch * changes.get("batch", 1)}
+    recipe |= {name: value for name, value in changes.items() if name not in ("batch", "seed")}
+    options = smaller | {"recipe": replace(smaller["recipe"], **recipe), "seed": changes.get("seed", job.seed)}
+    own_scenes = any(place.startswith(("scenes", "kernels")) for place in places)
+    keras.backend.clear_session()
+    with contextlib.ExitStack() as stack:
+        for place, value in places.items():
+            module, name = place.split(".")
+            stack.enter_context(mock.patch.object(modules[module], name, value))
+        pool = folder / (f"pool-{number}" if own_scenes else "pool")
+        training = trainer.Training(folder / f"run-{number}", pool, **options)
+        training.dev_pool = scenes.Pool(folder / "pool", "dev", pictures=smaller.get("pictures"))
+        training.train(job.count(STEPS[job.profile], least=2), job.say)
+    return {"label": label} | training.state["history"][-1]
+
+
+def table():
+    """The rows of `ablation`, where it was run."""
+    columns = {"change": "", "error": ".2f", "bias": "+.2f", "with noise": ".2f", "at 0": ".2f", "at 10": ".1f"}
+    keys = ("label", "dev", "dev_bias", "dev_2", "reads_0", "reads_10")
+    try:
+        record = records.read("one_pass_ablation")
+    except FileNotFoundError:
+        return figures.table(columns, [], "Not run yet: `defocus study one_pass_ablation`.")
+    rows = [tuple(row[key] for key in keys) for row in record["result"]["rows"]]
+    note = "Dev scenes, pixels; and the reading of photos that were blurred evenly by 0 and by 10 pixels."
+    return figures.table(columns, rows, f"{note} {records.provenance(record)}.")
