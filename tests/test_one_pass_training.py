@@ -18,7 +18,7 @@ from lib.one_pass import network, weights  # noqa: E402
 from lib.studies import records  # noqa: E402
 from lib.studies.one_pass import scenes, trainer  # noqa: E402
 
-TINY = trainer.Recipe(batch=1, scenes=2, growth=0, rise=2)
+TINY = trainer.Recipe(batch=1, scenes=2, growth=0, rise=2, quarters=0)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,11 @@ def test_a_batch_is_a_function_of_seed_and_step(pool):
     assert not np.array_equal(one[0], other[0])
 
 
+def test_quarters_are_of_four_times_as_many_scenes(pool):
+    photos, sigma = trainer.batch_at(5, scenes.Pool(pool, "train"), replace(TINY, quarters=1), 1)
+    assert (photos.shape, sigma.shape) == ((4, 32, 32, 3), (4, 32, 32, 1))
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(pool, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer.Training, "measure", lambda self: {})
@@ -80,11 +85,14 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(pool, tmp_path, monkeyp
 
 
 @pytest.mark.slow
-def test_another_recipe_is_refused(pool, tmp_path, monkeypatch):
+def test_another_recipe_is_refused_or_told_of(pool, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer.Training, "measure", lambda self: {})
     trainer.Training(tmp_path, pool, TINY).train(1, tell=lambda row: None)
     with pytest.raises(ValueError, match="other settings"):
         trainer.Training(tmp_path, pool, replace(TINY, rate=0.5))
+    changed = trainer.Training(tmp_path, pool, replace(TINY, rate=0.5), changed=True)
+    assert changed.state["step"] == changed.state["before"][0]["until"] == 1
+    assert changed.state["before"][0]["settings"]["rate"] == TINY.rate
 
 
 def test_weights_are_of_this_network_only(tmp_path):

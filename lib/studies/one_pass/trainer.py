@@ -60,6 +60,8 @@ class Recipe:
     scenes, growth : float
         In the pool at first, and more each step, so that training need not wait for them.
     most_scenes : int
+    quarters : float
+        Share of the batches that are quarters of four times as many scenes: as much work, and more that is independent.
     """
 
     rate: float = 2e-3
@@ -71,6 +73,7 @@ class Recipe:
     scenes: int = 600
     growth: float = 1.0
     most_scenes: int = 20_000
+    quarters: float = 0.5
 
     def rate_at(self, step, steps):
         """The rate of learning at a step of so many."""
@@ -94,12 +97,18 @@ def batch_at(step, pool, recipe, seed):
 
     Returns
     -------
-    photos : (batch, SIZE, SIZE, 3) float32 ndarray
-    sigma : (batch, SIZE, SIZE, 1) float32 ndarray
+    photos : (batch, SIZE, SIZE, 3) or (4 * batch, SIZE / 2, SIZE / 2, 3) float32 ndarray
+    sigma : the same with one channel
     """
     rng = np.random.default_rng((seed, step))
-    numbers = rng.integers(recipe.available(step), size=recipe.batch)
-    made, sigma = zip(*(degrade.sample(pool[number], rng) for number in numbers), strict=True)
+    parts = 2 if rng.random() < recipe.quarters else 1
+    drawn = []
+    for number in rng.integers(recipe.available(step), size=recipe.batch * parts**2):
+        scene = pool[number]
+        side = len(scene) // parts
+        top, left = rng.integers(len(scene) - side + 1, size=2)
+        drawn.append(degrade.sample(scene[top : top + side, left : left + side], rng))
+    made, sigma = zip(*drawn, strict=True)
     return np.stack(made), np.stack(sigma)[..., None]
 
 
@@ -141,9 +150,11 @@ class Training:
         Photos to train and to measure on, instead of those of `scenes.load`.
     dev_scenes : int
         To measure on.
+    changed : bool
+        A run with other settings goes on with these, and `state` tells.
     """
 
-    def __init__(self, run, pool, recipe=None, seed=0, start=None, pictures=None, dev_scenes=DEV_SCENES):
+    def __init__(self, run, pool, recipe=None, seed=0, start=None, pictures=None, dev_scenes=DEV_SCENES, changed=False):
         self.run, self.recipe, self.seed, self.dev_scenes = Path(run), recipe or Recipe(), seed, dev_scenes
         self.run.mkdir(parents=True, exist_ok=True)
         self.pool, self.dev_pool = (scenes.Pool(Path(pool), split, pictures=pictures) for split in ("train", "dev"))
@@ -155,7 +166,8 @@ class Training:
         self.optimizer.build(self.model.trainable_variables)
         self.average = [tf.Variable(variable.numpy()) for variable in self.model.variables]
         self.state = {"settings": asdict(self.recipe) | {"seed": seed}, "step": 0, "seconds": 0.0, "history": []}
-        self._resume()
+        self.state["before"] = []
+        self._resume(changed)
         self._step = tf.function(self._update)
         self._predict = tf.function(lambda photo: network.to_sigma(self.model(photo, training=False)[0]))
 
@@ -244,15 +256,18 @@ class Training:
         with storage.whole(self.run / "checkpoint.npz") as file:
             np.savez(file, state=np.array(json.dumps(self.state)), **arrays)
 
-    def _resume(self):
+    def _resume(self, changed):
         path = self.run / "checkpoint.npz"
         if not path.is_file():
             return
         with np.load(path) as stored:
             state = json.loads(str(stored["state"]))
-            if state["settings"] != self.state["settings"]:
-                msg = f"The run in {self.run} was started with other settings: remove it, or name another folder."
+            before, now = state["settings"], self.state["settings"]
+            if before != now and not changed:
+                msg = f"The run in {self.run} has other settings: remove it, name another folder, or --change it."
                 raise ValueError(msg)
+            if before != now:
+                state |= {"settings": now, "before": [*state["before"], {"until": state["step"], "settings": before}]}
             self.state = state
             groups = {"model": self.model.variables, "optimizer": self.optimizer.variables, "average": self.average}
             for group, values in groups.items():
@@ -273,13 +288,15 @@ def main():
 @click.option("--rate", type=float, default=Recipe.rate, show_default=True, help="Of learning.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--start", type=click.Path(path_type=Path, exists=True), help="Weights to begin with.")
-def train(run, pool, steps, threads, rate, seed, start):
+@click.option("--change", is_flag=True, help="Go on with another recipe than the run has had.")
+def train(run, pool, steps, threads, rate, seed, start, change):
     """Train in the folder RUN on scenes of the folder POOL, or go on with it."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     cv2.setNumThreads(1)
     with storage.alone(run):
-        Training(run, pool, Recipe(rate=rate), seed, start).train(steps, lambda row: print(row, flush=True))
+        training = Training(run, pool, Recipe(rate=rate), seed, start, changed=change)
+        training.train(steps, lambda row: print(row, flush=True))
 
 
 @main.command()
