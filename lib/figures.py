@@ -14,7 +14,7 @@ _DPI = 130  # so that a wide window shows more detail
 
 
 def show(pictures, titles=None, columns=None, vmax=None):
-    """Draw pictures and maps side by side.
+    """Draw pictures and maps side by side: a Matplotlib figure.
 
     Parameters
     ----------
@@ -26,10 +26,6 @@ def show(pictures, titles=None, columns=None, vmax=None):
         Pictures in a row, 4 at most; by default all of them, where they fit.
     vmax : float, optional
         Upper end of the maps' common color scale (the lower end is 0). By default each has its own, up to its maximum.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     fig, axes = _grid(len(pictures), pictures[0].shape, columns)
     shared = None
@@ -49,7 +45,7 @@ def show(pictures, titles=None, columns=None, vmax=None):
 
 
 def contact_sheet(image, maps, truth=None, common_scale=True, columns=COLUMNS):
-    """Draw a photo and its maps, dark where sharp.
+    """Draw a photo and its maps, dark where sharp: a Matplotlib figure.
 
     Parameters
     ----------
@@ -63,10 +59,6 @@ def contact_sheet(image, maps, truth=None, common_scale=True, columns=COLUMNS):
         its 99th percentile, which the title tells.
     columns : int
         Pictures in a row, 4 at most.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     known = {} if truth is None else {"true sigma": truth}
     in_sigma = [values for estimator, values in maps if estimator.method.unit == "sigma"]

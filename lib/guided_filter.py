@@ -69,23 +69,13 @@ def weighted_guided_filter(image, guide, radius, epsilon, weighting="edge", bord
     Parameters
     ----------
     image, radius, epsilon, border
-        As in `guided_filter`.
+        As in `guided_filter`, and so the result and errors.
     guide : (H, W) ndarray
         Gray guide.
     weighting : {"edge", "edge+variance"}
         ``"edge"`` is the WGIF of the paper's text. ``"edge+variance"`` also averages the linear
         models of overlapping windows with weights ``1 / (var**4 + 1e-10)``, after the anisotropic
         guided filter of Ochotorena and Yamashita (2020): the released code's choice.
-
-    Returns
-    -------
-    (H, W) ndarray
-        Of the type of `image`.
-
-    Raises
-    ------
-    ValueError
-        If a shape, a type or a parameter does not fit, or a value is not finite.
 
     Examples
     --------

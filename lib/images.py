@@ -87,7 +87,7 @@ def check_image(image, name="image"):
 
 
 def check_map(blur_map, image=None):
-    """Check that an array is a map, and that it fits an image.
+    """Check that an array is a finite map, and that it fits an image; a ValueError says what it is instead.
 
     Parameters
     ----------
@@ -97,10 +97,6 @@ def check_map(blur_map, image=None):
     Returns
     -------
     (H, W) float32 ndarray
-
-    Raises
-    ------
-    ValueError
     """
     blur_map = np.asarray(blur_map, np.float32)
     if blur_map.ndim != 2 or (image is not None and blur_map.shape != np.shape(image)[:2]):

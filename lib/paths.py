@@ -15,22 +15,12 @@ PROFILE = "DEFOCUS_PROFILE"
 
 
 def run():
-    """The folder of the run that this process is part of, ``runs/PROFILE``; None outside of one.
-
-    Returns
-    -------
-    Path or None
-    """
+    """The folder of the run that this process is part of, ``runs/PROFILE``; None outside of one."""
     profile = os.environ.get(PROFILE)
     return RUNS / profile if profile else None
 
 
 def weights():
-    """The folder of the trained networks: in a run those that it has trained itself, else those that are shipped.
-
-    Returns
-    -------
-    Path
-    """
+    """The folder of the trained networks: in a run those that it has trained itself, else those that are shipped."""
     inside = run()
     return inside / "weights" if inside else DATA / "weights"

@@ -12,7 +12,6 @@ import csv
 import functools
 import os
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -37,14 +36,6 @@ class PhotoError(images.ImageError):
     """A photo that cannot be had: no network, no mirror, or a file that is not the one expected."""
 
 
-class PhotoSet(NamedTuple):
-    """What a set of the registry holds and how it may be used."""
-
-    description: str
-    terms: str
-    citation: str
-
-
 def _rows(table):
     """The rows of a table in data/, by their first column."""
     with open(paths.DATA / table, encoding="utf-8", newline="") as text:
@@ -52,10 +43,8 @@ def _rows(table):
     return {next(iter(row.values())): row for row in rows}
 
 
-SETS = {
-    name: PhotoSet(row["description"], row["terms"], row["citation"]) for name, row in _rows("photo_sets.tsv").items()
-}
-"""The sets of data/registry.tsv, as data/photo_sets.tsv describes them."""
+SETS = tuple(_rows("photo_sets.tsv"))
+"""The sets of data/registry.tsv; data/photo_sets.tsv says what each holds, its terms, and whom to cite."""
 TRAINING_SETS = ("bsd100", "bsds500_jpeg", "div2k_valid_crops", "urban100")
 """The sets whose photos are in focus."""
 
@@ -131,28 +120,25 @@ def file(name):
     return _from_mirror(Path(mirror).expanduser(), name) if mirror else _from_network(name)
 
 
-def files(set_name, progress=True):
+def files(set_name):
     """All files of a set, see `file`. What an interrupted download has got is not fetched again.
 
     Parameters
     ----------
     set_name : str
         One of `SETS`.
-    progress : bool
-        Whether to draw a progress bar, on a terminal.
 
     Returns
     -------
     list of pathlib.Path
         Sorted by name.
     """
-    names = _names(set_name)
-    return [file(name) for name in tqdm(names, set_name, unit="file", leave=False, disable=None if progress else True)]
+    return [file(name) for name in tqdm(_names(set_name), set_name, unit="file", leave=False, disable=None)]
 
 
-def training_files(progress=True):
+def training_files():
     """The files of all `TRAINING_SETS`, set by set."""
-    return [path for set_name in TRAINING_SETS for path in files(set_name, progress)]
+    return [path for set_name in TRAINING_SETS for path in files(set_name)]
 
 
 @functools.cache

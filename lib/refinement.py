@@ -1,7 +1,7 @@
 """Refinement of the blur map, section 3.3: from blocks to the edges of the photo.
 
 The paper's text and the authors' released code describe two different algorithms; both are here,
-under the names ``paper`` and ``released``.
+under the names ``paper`` and ``released``. They take and return what `refine` does.
 """
 
 import numpy as np
@@ -69,11 +69,6 @@ def guidance(image, radius=RADIUS, epsilon=EPSILON, iterations=ITERATIONS, smoot
     Returns
     -------
     (H, W) float32 ndarray
-
-    Raises
-    ------
-    ValueError
-        If the image or a parameter does not fit.
     """
     smoothed = images.to_gray(images.check_image(image))
     for _ in range(iterations):
@@ -94,10 +89,6 @@ def refine_paper(blur_map, image, radius=RADIUS, epsilon=EPSILON, iterations=ITE
     radius, epsilon, iterations, smooth
         As in `guidance`; the last step uses the same radius, epsilon and filter. The paper's values
         are the defaults.
-
-    Returns
-    -------
-    (H, W) float32 ndarray, sigma in pixels
     """
     blur_map = images.check_map(blur_map, image)
     guide = guidance(image, radius, epsilon, iterations, smooth)
@@ -123,10 +114,6 @@ def refine_released(blur_map, image, radius=22, epsilon=1e-6, iterations=1):
         Regularization, in squared gray levels of 0..255: the code's guide is the 8 bit photo.
     iterations : int
         N of the code; the guided filter runs once more than that.
-
-    Returns
-    -------
-    (H, W) float32 ndarray, sigma in pixels
     """
     refined = box_mean(images.check_map(blur_map, image), radius)
     guide = images.check_image(image)

@@ -110,17 +110,6 @@ def defocus(image, nearness, max_sigma=MAX_SIGMA, noise=NOISE, seed=0):
     return optics.render(image, sigma, noise=noise, seed=seed), sigma
 
 
-def slanted(image, seed=0):
-    """A photo as if of a flat picture that leans back: in focus at the bottom, `MAX_SIGMA` at the top."""
-    height, width = image.shape[:2]
-    return defocus(image, np.repeat(np.linspace(0, 1, height)[:, None], width, axis=1), seed=seed)
-
-
-def nearness(inverse_depth):
-    """Nearness: the nearest thing at 1, the farthest at 0."""
-    return (inverse_depth - inverse_depth.min()) / np.ptp(inverse_depth)
-
-
 def stack(image, depth, count=2, spread=5.0, noise=0.0):
     """Photograph a scene with the focus at `count` distances from near to far.
 

@@ -29,10 +29,6 @@ def whole(path):
     So do folders that were made for it. What a process that was killed left of it vanishes at the next try. Where
     `path` is a link, the file that it leads to is replaced.
 
-    Parameters
-    ----------
-    path : path
-
     Yields
     ------
     Path
@@ -71,16 +67,7 @@ def whole(path):
 
 @contextmanager
 def folder_of(path):
-    """The folder of a file to be, made where it is missing; where the block fails, what was made vanishes.
-
-    Parameters
-    ----------
-    path : path
-
-    Yields
-    ------
-    Path
-    """
+    """The folder of a file to be, made where it is missing; where the block fails, what was made vanishes."""
     folder = Path(path).parent
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,11 +105,6 @@ def alone(path):
     """Wait until no other process of this machine is in such a block with the same `path`, and keep others out of it.
 
     Where the process that started some work was killed and the work itself goes on, who starts it again waits for it.
-
-    Parameters
-    ----------
-    path : path
-        File or folder; need not exist.
     """
     name = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()[:16]
     with filelock.FileLock(Path(tempfile.gettempdir()) / f"defocus-{name}.lock"):
@@ -131,13 +113,7 @@ def alone(path):
 
 @contextmanager
 def alone_in(folder):
-    """As `alone`, by a lock of the folder itself: no file is made, and other users of the machine wait too.
-
-    Parameters
-    ----------
-    folder : path
-        Of a folder that is there.
-    """
+    """As `alone`, by a lock of the folder itself, which exists: no file is made, and other users wait too."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -169,14 +145,6 @@ def whole_folder(path):
     """A new folder to fill in the place of `path`; it takes that name, from what had it, when the block ends.
 
     Where the block fails, or is killed, the folder stays beside it as ``NAME.partial`` until the next try.
-
-    Parameters
-    ----------
-    path : path
-
-    Yields
-    ------
-    Path
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")

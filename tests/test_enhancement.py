@@ -8,6 +8,7 @@ from skimage import metrics
 from lib import photos, scenes
 from lib.enhancement import unsharp_mask
 from lib.studies import enhancement as enhancement_study
+from lib.studies import photographed
 from lib.studies.run import Job
 
 
@@ -107,7 +108,7 @@ def test_noise_of_the_blurred_photos_is_seeded():
 
 
 def test_adaptive_beats_plain_unsharp_masking_where_the_paper_says_so(photo):
-    blurred, sigma = scenes.slanted(photo)
+    blurred, sigma = photographed.slanted(photo)
     rows = enhancement_study.measure(blurred, sigma, photo)
     assert list(rows) == list(enhancement_study.METHODS)
     assert rows["none"]["halo"] == 0

@@ -101,7 +101,7 @@ def test_no_photo_of_training_is_held_out():
     assert len(test) == 35
     assert not train & dev
     assert not (train | dev) & test
-    everything = {f"{path.parent.name}/{path.name}" for path in photos.training_files(progress=False)}
+    everything = {f"{path.parent.name}/{path.name}" for path in photos.training_files()}
     assert train | dev | test == everything
 
 

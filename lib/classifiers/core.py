@@ -102,9 +102,9 @@ def _sizes(model):
     return model.input_shape[1], model.output_shape[-1]
 
 
-def shipped():
-    """Names of the trained classifiers at hand, sorted: the shipped ones, or those of the run."""
-    return sorted(path.stem for path in paths.weights().glob("*.keras"))
+def shipped(folder=""):
+    """Names of the trained networks at hand, sorted: the shipped ones, or those of the run; classifiers by default."""
+    return sorted(path.stem for path in (paths.weights() / folder).glob("*.keras"))
 
 
 def load(name):
@@ -126,15 +126,16 @@ def load(name):
     ModelError
         The name is unknown, or the file is damaged or holds another network.
     """
-    path = Path(name) if str(name).endswith(".keras") else paths.weights() / f"{name}.keras"
+    return restore(name, lambda stored: build(stored.name, *_sizes(stored)), "model")
+
+
+def restore(name, rebuild, what, folder=""):
+    """Open a network, in safe mode, as the float32 one that ``rebuild(stored)`` makes for its weights; see `load`."""
+    path = Path(name) if str(name).endswith(".keras") else paths.weights() / folder / f"{name}.keras"
     if not path.is_file():
-        msg = f"Unknown model {str(name)!r}: expected one of {', '.join(shipped())} or the path of a .keras file."
+        names = ", ".join(shipped(folder))
+        msg = f"Unknown {what} {str(name)!r}: expected one of {names} or the path of a .keras file."
         raise ModelError(msg)
-    return restore(path, lambda stored: build(stored.name, *_sizes(stored)), "a classifier")
-
-
-def restore(path, rebuild, what):
-    """Open a ``.keras`` file, in safe mode, as the float32 network that ``rebuild(stored)`` makes for its weights."""
     try:
         stored = keras.saving.load_model(path, compile=False, safe_mode=True)
         model = rebuild(stored)
@@ -142,6 +143,6 @@ def restore(path, rebuild, what):
     except ModelError:
         raise
     except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers raise
-        msg = f"{path} cannot be read as {what} ({type(error).__name__}): fetch or train it again."
+        msg = f"{path} cannot be read as a {what} ({type(error).__name__}): fetch or train it again."
         raise ModelError(msg) from error
     return model

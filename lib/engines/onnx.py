@@ -58,14 +58,6 @@ def cached(model):
     """The ONNX file of an open model in ``runs/onnx``, exported if there is none for these weights.
 
     Where that folder cannot be written to, the file goes with the process.
-
-    Parameters
-    ----------
-    model : keras.Model
-
-    Returns
-    -------
-    Path
     """
     digest = hashlib.sha256(repr((model.input_shape, model.output_shape, OPSET)).encode())
     for weight in model.get_weights():

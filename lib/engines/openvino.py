@@ -18,19 +18,10 @@ CLOSE = 0.2
 
 
 def start(path, precision="f32"):
-    """Compile an ONNX file.
+    """Compile an ONNX file as an `Engine`, in "f32" or "bf16".
 
     Each core takes a batch of its own. Batches have a fixed length, which compiles to faster code; the last
     is filled up with windows that were there before.
-
-    Parameters
-    ----------
-    path : path
-    precision : {"f32", "bf16"}
-
-    Returns
-    -------
-    Engine
     """
     core = openvino.Core()
     network = core.read_model(path)
@@ -61,15 +52,7 @@ def start(path, precision="f32"):
 
 
 def start_bfloat16(path):
-    """Compile an ONNX file in bfloat16 for all windows and in float32 for the close calls.
-
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    Engine
+    """Compile an ONNX file as an `Engine`: in bfloat16 for all windows and in float32 for the close calls.
 
     Raises
     ------

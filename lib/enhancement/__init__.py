@@ -1,4 +1,8 @@
-"""Sharpening (section 5.1): adaptive by the defocus map, and the methods that the paper compares it with."""
+"""Sharpening (section 5.1): adaptive by the defocus map, and the methods that the paper compares it with.
+
+Each takes a photo and returns it sharpened, (H, W[, 3]) float32 clipped to [0, 1], or bit for bit as it was where the
+strength is 0. A ValueError says what is no picture, or which map or parameter does not fit.
+"""
 
 from lib.enhancement.adaptive import FIGURE_10, FIGURE_11, GainCurve, adaptive, gain
 from lib.enhancement.cas import cas

@@ -95,16 +95,6 @@ def adaptive(image, sigma_map, curve=FIGURE_11, sigma=3.0, color="luminance"):
     sigma, color
         As in `unsharp_mask`.
 
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        Clipped to [0, 1]; with a strength of 0 the image, bit for bit.
-
-    Raises
-    ------
-    ValueError
-        If image and map do not fit each other, or one holds NaN.
-
     Examples
     --------
     >>> photo = np.random.default_rng(0).random((4, 6), np.float32)

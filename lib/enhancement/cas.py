@@ -33,16 +33,6 @@ def cas(image, strength=0.125, color="luminance", diagonals=True, linear=False):
     linear : bool
         Work on linear light, as AMD's code expects it, instead of on the stored sRGB values.
 
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        Clipped to [0, 1]; with a strength of 0 the image, bit for bit.
-
-    Raises
-    ------
-    ValueError
-        If the image is none, or a parameter is out of its range.
-
     References
     ----------
     AMD FidelityFX Contrast Adaptive Sharpening, 2019, https://gpuopen.com/fidelityfx-cas/.

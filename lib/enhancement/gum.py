@@ -41,16 +41,6 @@ def gum(image, strength=7.0, contrast=5e-4, color="luminance"):
     color : {"luminance", "channels"}
         Sharpen the luma, which keeps the hues, or each channel.
 
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1]; with a strength of 0 the image, bit for bit.
-
-    Raises
-    ------
-    ValueError
-        If the image is none, or a parameter is out of its range.
-
     References
     ----------
     G. Deng, "A generalized unsharp masking algorithm", IEEE Transactions on Image Processing, 2011.

@@ -22,11 +22,6 @@ def on_planes(image, sharpen, color="luminance"):
     Returns
     -------
     (H, W[, 3]) float32 ndarray in [0, 1]
-
-    Raises
-    ------
-    ValueError
-        If `color` is none of those above.
     """
     if color not in COLORS:
         msg = f"Expected color to be one of {COLORS}, got {color!r}."

@@ -24,16 +24,6 @@ def unsharp_mask(image, strength=2.0, sigma=3.0, color="luminance"):
     color : {"luminance", "channels"}
         Sharpen the luma, which keeps the hues, or each channel.
 
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        J, clipped to [0, 1]. Where `strength` is 0 it is I, bit for bit.
-
-    Raises
-    ------
-    ValueError
-        If the image is none, or a parameter is out of its range or of another shape.
-
     Examples
     --------
     >>> edge = np.float32([[0.25] * 8 + [0.75] * 8])

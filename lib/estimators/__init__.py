@@ -1,5 +1,8 @@
 """The estimators that section 4 compares: each a module of this package with ``estimate(image, ...)`` -> (H, W) map.
 
+The image is (H, W[, 3]) float32 in [0, 1], of 32x32 pixels or more; the map is float32, sigma in pixels or a score. A
+ValueError says what is no image, or which option is unknown.
+
 A new method joins by adding one file, ``lib/estimators/NAME.py`` (or a folder), with a function `estimate` and, to say
 what its map means, a constant ``METHOD``, a `Method`; without it the map counts as sigma in pixels. Files whose names
 begin with an underscore are helpers.
@@ -109,14 +112,6 @@ def get(name):
 def title(name):
     """What tables call an estimator, or the constant that comparisons put beside them.
 
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> title("lbp")
@@ -127,14 +122,6 @@ def title(name):
 
 def usable(name):
     """Whether an estimator can run here: one whose weights are not at hand cannot.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    bool
 
     Examples
     --------

@@ -24,11 +24,6 @@ def estimate(image, size=16):
     (H, W) float32 ndarray
         A score: bits, 0 to 8; *small* is blurred.
 
-    Raises
-    ------
-    ValueError
-        If the image is no image.
-
     Examples
     --------
     >>> halves = np.zeros((40, 40), np.float32)

@@ -64,11 +64,6 @@ def estimate(image, sigma=0.75, superpixels=200, formula="exact"):
     (H, W) float32 ndarray
         Sigma in pixels, constant in each superpixel. A photo without edges gets 0.
 
-    Raises
-    ------
-    ValueError
-        If the image is no image or the formula is unknown.
-
     Examples
     --------
     >>> step = np.zeros((48, 64), np.float32)

@@ -23,11 +23,6 @@ def estimate(image, size=16):
     (H, W) float32 ndarray
         A score: squared gray levels of 0 to 255, as in eq. 5 but without its smoothing; *small* is blurred.
 
-    Raises
-    ------
-    ValueError
-        If the image is no image.
-
     Examples
     --------
     >>> ramp = np.tile(np.linspace(0, 1, 40, dtype=np.float32), (40, 1))

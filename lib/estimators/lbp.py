@@ -60,11 +60,6 @@ def estimate(image, threshold=DEFAULTS["threshold"], sizes=DEFAULTS["sizes"], be
         A score: probability of being in focus, 0 to 1; *small* is blurred. A photo
         without any pattern counts as blurred.
 
-    Raises
-    ------
-    ValueError
-        If the image is no image.
-
     Examples
     --------
     >>> noise = np.random.default_rng(0).random((64, 96), np.float32)

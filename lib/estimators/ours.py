@@ -60,11 +60,6 @@ def estimate(image, network=NETWORK, step=8, labels="expected", refinement="spre
     (H, W) float32 ndarray
         Sigma in pixels, 0 to 19.
 
-    Raises
-    ------
-    ValueError
-        If the image is no image, or an option is none of those above.
-
     Examples
     --------
     >>> blur = estimate(np.zeros((40, 64, 3), np.float32), "mobilenet_v2-lens", step=16)

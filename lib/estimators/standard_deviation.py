@@ -22,11 +22,6 @@ def estimate(image, size=16):
     (H, W) float32 ndarray
         A score: gray levels, 0 to 127.5; *small* is blurred.
 
-    Raises
-    ------
-    ValueError
-        If the image is no image.
-
     Examples
     --------
     >>> halves = np.zeros((40, 40), np.float32)

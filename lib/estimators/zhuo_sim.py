@@ -49,11 +49,6 @@ def estimate(image, edge_threshold=0.01, sigma=1.0, weight=0.001, max_blur=10.0,
     (H, W) float32 ndarray
         Sigma in pixels, 0 to M times the reduction. A photo without edges gets 0.
 
-    Raises
-    ------
-    ValueError
-        If the image is no image or the variant is unknown.
-
     Examples
     --------
     >>> step = np.zeros((40, 60), np.float32)

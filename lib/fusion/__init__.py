@@ -1,7 +1,9 @@
 """Multi-focus fusion (section 5.3): from frames that are sharp in parts to one that is sharp throughout.
 
 A method joins by one file, with a function and its name in a constant ``METHODS``; ``fuse(stack, method)`` calls them
-by name. Those whose function takes ``blur_maps`` use the frames' blur maps.
+by name. The function takes a stack, whose frames it goes through one at a time, and returns what `fuse` does; where the
+stack is none (`stack.frames`) or an option does not fit, it raises a ValueError. Those that take ``blur_maps`` use the
+frames' blur maps.
 """
 
 from lib.fusion import gfdf, gff, ifgd, ours, paper, pyramid

@@ -17,24 +17,14 @@ def fuse(stack, radius=5, epsilon=0.3, window=7, smallest=0.01):
 
     Parameters
     ----------
-    stack : sequence of (H, W[, 3]) ndarray
-        In [0, 1]; gone through three times, a frame at a time.
+    stack
+        As in `lib.fusion.fuse`; gone through three times.
     radius, epsilon
         Of both guided filters.
     window : int
         Side of the mean's window, pixels.
     smallest : float
         Part of the picture that a region has at least.
-
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If the stack is none, see `lib.fusion.stack.frames`.
 
     References
     ----------

@@ -33,8 +33,8 @@ def fuse(
 
     Parameters
     ----------
-    stack : sequence of (H, W[, 3]) ndarray
-        In [0, 1]; gone through twice, a frame at a time.
+    stack
+        As in `lib.fusion.fuse`; gone through twice.
     base_radius, base_epsilon, detail_radius, detail_epsilon
         Of the guided filters of the base's and of the detail's weights: r1, eps1, r2, eps2.
     saliency_sigma : float
@@ -43,16 +43,6 @@ def fuse(
         What the Laplacian, the Gaussian and the mean see beyond the frame.
     quantized : bool
         Round luma and weights to 8 bit.
-
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If the stack is none, see `lib.fusion.stack.frames`.
 
     References
     ----------
@@ -88,12 +78,6 @@ def fuse_table3(stack, **options):
 
     Its digits are those of a GFF with a narrow saliency (sigma 0.5), zeros beyond the border, and
     nothing rounded; parameters as in `fuse`.
-
-    Examples
-    --------
-    >>> flat = np.full((40, 50), 0.5)
-    >>> bool(np.allclose(fuse_table3([flat, flat]), 0.5))
-    True
     """
     return fuse(stack, **{"saliency_sigma": 0.5, "border": "zero", "quantized": False} | options)
 

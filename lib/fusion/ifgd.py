@@ -18,27 +18,17 @@ CLIP_LIMIT = 0.003
 
 
 def fuse(stack, reconstruct=None):
-    """Fuse frames as published.
+    """Fuse frames as published, into steps of 1/255.
 
     Of gradients that are equally steep the first is taken.
 
     Parameters
     ----------
-    stack : sequence of (H, W[, 3]) ndarray
-        In [0, 1]; gone through once, a frame at a time. Rounded to 8 bit.
+    stack
+        As in `lib.fusion.fuse`; gone through once, rounded to 8 bit.
     reconstruct : callable, optional
         ``reconstruct(gx, gy)``, by default `haar_multigrid`. With `poisson` the result differs by less
         than one gray level on average.
-
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1], in steps of 1/255.
-
-    Raises
-    ------
-    ValueError
-        If the stack is none, see `lib.fusion.stack.frames`.
 
     References
     ----------

@@ -14,22 +14,12 @@ def fuse(stack, blur_maps, radius=7, epsilon=1e-3, delta=1e-6):
 
     Parameters
     ----------
-    stack : sequence of (H, W[, 3]) ndarray
-        In [0, 1]; gone through once, a frame at a time.
+    stack
+        As in `lib.fusion.fuse`; gone through once.
     blur_maps : sequence of (H, W) ndarray
         M_n: sigma in pixels, e.g. of `lib.refinement.refine`; gone through twice.
     radius, epsilon, delta
         As in `weights`.
-
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If the stack is none, see `lib.fusion.stack.frames`, or the maps do not fit it.
 
     Examples
     --------

@@ -16,24 +16,16 @@ LEVELS = 6
 def fuse(stack, levels=LEVELS, window=5):
     """Fuse frames with the usual choice, by local energy, and the mean of what is left.
 
+    Of frames that have equal energy the first is taken.
+
     Parameters
     ----------
-    stack : sequence of (H, W[, 3]) ndarray
-        In [0, 1]; gone through once, a frame at a time.
+    stack
+        As in `lib.fusion.fuse`; gone through once.
     levels : int
         Bands; small pictures have fewer.
     window : int
         Side of the square over which the squared detail is averaged, pixels of the level.
-
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1]. Of frames that have equal energy the first is taken.
-
-    Raises
-    ------
-    ValueError
-        If the stack is none, see `lib.fusion.stack.frames`.
 
     References
     ----------

@@ -1,7 +1,8 @@
 """How good is a fusion? Metrics without a truth (section 5.3).
 
-The five fusion metrics take two sources and their fusion as 8 bit pictures, gray or RGB, and give
-the digits of the paper's Table 3. For PSNR and SSIM see `skimage.metrics`.
+A metric takes two sources and their fusion as 8 bit pictures, gray or RGB, and returns a float; it raises a ValueError
+where one is not 8 bit, their sizes differ or are too small, or an option is unknown. `fusion_metrics` are the five that
+give the digits of the paper's Table 3. For PSNR and SSIM see `skimage.metrics`.
 """
 
 from lib.methods import Methods
@@ -37,11 +38,6 @@ def fusion_metrics(a, b, fused, flat="paper"):
     dict of float
         QG, QP, QY, QCB, QFMI. NaN are QY as `qy` tells, and QP and QCB for images without any feature or
         contrast.
-
-    Raises
-    ------
-    ValueError
-        If an image is not 8 bit, the sizes differ, or they are too small.
 
     Examples
     --------

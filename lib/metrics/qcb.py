@@ -32,11 +32,6 @@ def qcb(a, b, fused, rounded=False):
     float
         In [0, 1], and 1 for identical images; NaN if one of the three has no contrast at all.
 
-    Raises
-    ------
-    ValueError
-        If an image is not 8 bit, the sizes differ, or they are too small.
-
     Examples
     --------
     >>> noise = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)

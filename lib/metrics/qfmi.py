@@ -26,11 +26,6 @@ def qfmi(a, b, fused):
     float
         At most 1, the score of identical images.
 
-    Raises
-    ------
-    ValueError
-        If an image is not 8 bit, the sizes differ, or they are too small.
-
     Examples
     --------
     >>> noise = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)

@@ -46,11 +46,6 @@ def qg(a, b, fused, variant="paper"):
     float
         In (0, 1). Identical images score `best`, which is below 1.
 
-    Raises
-    ------
-    ValueError
-        If an image is not 8 bit, the sizes differ, or the variant is unknown.
-
     Examples
     --------
     >>> ramp = np.tile(np.arange(0, 200, 10, dtype=np.uint8), (20, 1))
@@ -69,12 +64,7 @@ def qg_map(a, b, fused):
 
 
 def best(variant="paper"):
-    """The score of a pixel whose edge is preserved in full: both sigmoids at 1, and not 1 itself.
-
-    Returns
-    -------
-    float
-    """
+    """The score of a pixel whose edge is preserved in full: both sigmoids at 1, and not 1 itself."""
     strength, direction = SIGMOIDS[variant]
     return float(strength(1.0) * direction(1.0))
 

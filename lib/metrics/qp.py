@@ -50,11 +50,6 @@ def qp(a, b, fused):
         At most 1; NaN if the sources have no features. Identical images score less than 1: the maps of
         the sources are set to 0 outside their features, that of the fused image is not.
 
-    Raises
-    ------
-    ValueError
-        If an image is not 8 bit, the sizes differ, or they are too small.
-
     Examples
     --------
     >>> square = np.zeros((32, 32), np.uint8)

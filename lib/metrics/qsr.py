@@ -31,11 +31,6 @@ def qsr(a, b, fused):
     float
         1 at most.
 
-    Raises
-    ------
-    ValueError
-        If an image is not 8 bit, or the sizes differ.
-
     References
     ----------
     SSIM: Wang, Bovik, Sheikh and Simoncelli, IEEE Trans. Image Process. 13(4), 2004.

@@ -44,11 +44,6 @@ def qy(a, b, fused, flat="paper"):
         At most 1 where no window is flat in two images, or by ``"exact"``. With ``"paper"`` it is NaN
         as soon as one window is, for 11 of the 20 Lytro pairs, and a single window can add thousands.
 
-    Raises
-    ------
-    ValueError
-        If an image is not 8 bit, the sizes differ, they are too small, or `flat` is unknown.
-
     Examples
     --------
     >>> noise = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)

@@ -1,4 +1,8 @@
-"""Shallow depth of field, section 5.2: keep what is in focus, and blur the rest further."""
+"""Shallow depth of field, section 5.2: keep what is in focus, and blur the rest further.
+
+Each variant takes a photo and its blur map and returns (H, W[, 3]) float32 in [0, 1], bit for bit the photo where
+nothing is added. A ValueError says that they do not fit each other, or which parameter is out of its range.
+"""
 
 from lib.shallow_focus.ours import shallow_lens
 from lib.shallow_focus.paper import shallow_paper

@@ -49,16 +49,6 @@ def shallow_lens(image, blur_map, f_number=2.0, photo_f_number=8.0, focus=None, 
         How much brighter a saturated pixel may have been than the file can say. At 1 they bloom by linear light
         alone.
 
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1]; where nothing is added, the photo, bit for bit.
-
-    Raises
-    ------
-    ValueError
-        If image and map do not fit each other, a parameter is out of its range, or the focus is outside the photo.
-
     Examples
     --------
     >>> photo = np.random.default_rng(0).random((32, 40), np.float32)

@@ -41,16 +41,6 @@ def shallow_paper(
     strength : float
         0 for the photo, 1 for the paper's result, a blend between.
 
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1]; with a strength of 0 the photo, bit for bit.
-
-    Raises
-    ------
-    ValueError
-        If image and map do not fit each other, or a parameter is out of its range.
-
     Examples
     --------
     >>> texture = 0.5 + np.float32(0.02) * np.random.default_rng(0).random((32, 40), np.float32)

@@ -45,16 +45,6 @@ def shallow_released(
     sharpening, strength : float
         As in `shallow_paper`.
 
-    Returns
-    -------
-    (H, W[, 3]) float32 ndarray
-        In [0, 1]; with a strength of 0 the photo, bit for bit.
-
-    Raises
-    ------
-    ValueError
-        If image and map do not fit each other, or a parameter is out of its range.
-
     Examples
     --------
     >>> photo = np.random.default_rng(0).random((32, 40), np.float32)

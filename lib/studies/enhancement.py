@@ -12,7 +12,7 @@ from skimage import filters, metrics
 from lib import images, photos, scenes
 from lib.enhancement import adaptive, enhance
 from lib.enhancement.adaptive import FIGURE_11, FULL_SCALE
-from lib.studies import public_sets
+from lib.studies import photographed, public_sets
 from lib.studies.register import study
 
 METHODS = ("none", "um", "gum", "cas", "adaptive")
@@ -66,7 +66,7 @@ def real_photos(profile):
     if profile == "quick":
         yield from ((name, photos.load(name), None) for name in ("flower", "coffee", "chelsea"))
         # In place of a photo that a person has marked.
-        photo, sigma = scenes.slanted(photos.load("rocket"))
+        photo, sigma = photographed.slanted(photos.load("rocket"))
         yield "rocket, slanted", photo, sigma > MARKED
         return
     found = photos.files("cuhk") + photos.files("zhuosim")
@@ -82,15 +82,20 @@ def blurred_photos(profile, seed=0):
     """Iterate over (name, photo, true map, sharp original) of photos that are blurred here."""
     if profile == "quick":
         image, depth = scenes.motorcycle()
-        yield "motorcycle", *scenes.defocus(image, scenes.nearness(1 / depth), seed=seed), image
-        yield "china, slanted", *scenes.slanted(photos.load("china"), seed), photos.load("china")
+        yield "motorcycle", *scenes.defocus(image, nearness(1 / depth), seed=seed), image
+        yield "china, slanted", *photographed.slanted(photos.load("china"), seed), photos.load("china")
         return
     for scene in public_sets.MIDDLEBURY_THIRD:
         image, disparity = public_sets.middlebury(scene)
-        yield scene, *scenes.defocus(image, scenes.nearness(disparity), seed=seed), image
+        yield scene, *scenes.defocus(image, nearness(disparity), seed=seed), image
     for path in photos.files("bsd100")[:6]:
         image = images.read(path)
-        yield f"{path.stem}, slanted", *scenes.slanted(image, seed), image
+        yield f"{path.stem}, slanted", *photographed.slanted(image, seed), image
+
+
+def nearness(inverse_depth):
+    """Nearness: the nearest thing at 1, the farthest at 0."""
+    return (inverse_depth - inverse_depth.min()) / np.ptp(inverse_depth)
 
 
 def run(profile, model, seed=0, step=16, some=list):

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from lib import images, optics, patches
+from lib.scenes import defocus
 from lib.studies.public_sets import MIDDLEBURY_2006, SCENES, scene
 
 
@@ -111,3 +112,9 @@ def render(image, depth, setting, seed=0):
     rendered = optics.render(image, sigma, setting.kernel, setting.noise, seed)
     detail = cv2.Laplacian(255 * images.to_gray(image).astype(np.float64), -1, borderType=cv2.BORDER_REFLECT)
     return rendered, np.float32(np.abs(sigma)), images.window_variance(detail, 16) > patches.SHARPNESS_THRESHOLD
+
+
+def slanted(image, seed=0):
+    """A photo as if of a flat picture that leans back: in focus at the bottom, `scenes.MAX_SIGMA` at the top."""
+    height, width = image.shape[:2]
+    return defocus(image, np.repeat(np.linspace(0, 1, height)[:, None], width, axis=1), seed=seed)

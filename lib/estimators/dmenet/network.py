@@ -1,15 +1,11 @@
 """The network of DMENet: a VGG19 encoder and a U-Net decoder, as the paper and its public code describe them."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from lib import paths
-from lib.classifiers import ModelError
-from lib.classifiers.core import restore
+from lib.classifiers import core
 
 FOLDER = "dmenet"
 """Of the networks, among those of all methods."""
@@ -141,7 +137,7 @@ def settings(model):
 
 def shipped():
     """Names of the trained networks in ``data/weights/dmenet``, sorted."""
-    return sorted(path.stem for path in (paths.weights() / FOLDER).glob("*.keras"))
+    return core.shipped(FOLDER)
 
 
 def load(name):
@@ -161,8 +157,4 @@ def load(name):
     ModelError
         The name is unknown, or the file is damaged or holds another network.
     """
-    path = Path(name) if str(name).endswith(".keras") else paths.weights() / FOLDER / f"{name}.keras"
-    if not path.is_file():
-        msg = f"Unknown DMENet {str(name)!r}: expected one of {', '.join(shipped())} or the path of a .keras file."
-        raise ModelError(msg)
-    return restore(path, lambda stored: build(*settings(stored)), "a DMENet")
+    return core.restore(name, lambda stored: build(*settings(stored)), "DMENet", FOLDER)

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from lib import images, optics, photos, scenes
+from lib import images, optics, photos
 from lib.guided_filter import box_mean
+from lib.studies import photographed
 
 SIZE = 128
 """Side of a scene, pixels."""
@@ -203,7 +204,7 @@ def real_photos(profile="local"):
 def _pairs(profile):
     if profile == "quick":
         image = photos.load("china")
-        yield scenes.slanted(image)[0], scenes.slanted(image[::-1])[0][::-1]
+        yield photographed.slanted(image)[0], photographed.slanted(image[::-1])[0][::-1]
         return
     files = [path for path in photos.files("lytro") if "pairs" in path.parts and path.suffix == ".jpg"]
     for name in sorted({path.stem[:-2] for path in files} - {WITHHELD_PAIR}):

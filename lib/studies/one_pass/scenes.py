@@ -75,7 +75,7 @@ def names(split):
         raise ValueError(msg)
     found = {"train": [], "dev": [], "test": []}
     for set_name in photos.TRAINING_SETS:
-        for number, path in enumerate(photos.files(set_name, progress=False)):
+        for number, path in enumerate(photos.files(set_name)):
             name = f"{set_name}/{path.name}"
             found["test" if name in _test_photos() else "train" if number % HELD_OUT else "dev"].append(name)
     return found[split]
