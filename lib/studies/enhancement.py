@@ -10,17 +10,14 @@ from scipy import ndimage
 from skimage import filters, metrics
 
 from lib import images, photos, scenes
-from lib.enhancement import adaptive, enhance
+from lib.enhancement import METHODS, adaptive, enhance
 from lib.enhancement.adaptive import FIGURE_11, FULL_SCALE
 from lib.studies import photographed, public_sets
 from lib.studies.register import study
 
-METHODS = ("none", "um", "gum", "cas", "adaptive")
-"""In the order of the tables, each with the paper's parameters; "none" is the photo itself."""
-
 
 def measure(photo, sigma_map, truth=None, estimated=None, marked=None):
-    """All measures of all methods on one photo.
+    """All measures on one photo of all methods, each with the paper's parameters.
 
     Parameters
     ----------
@@ -38,10 +35,11 @@ def measure(photo, sigma_map, truth=None, estimated=None, marked=None):
     Returns
     -------
     dict of str to dict of str to float
-        By method and measure; what a photo has no region for is left out.
+        By method, "none" for the photo itself, and measure; what a photo has no region for is left out.
     """
     region = regions(sigma_map)
-    sharpened = {name: photo if name == "none" else enhance(photo, name, sigma_map) for name in METHODS}
+    in_order = sorted(METHODS, key="adaptive".__eq__)  # of the tables: that of the paper last
+    sharpened = {"none": photo} | {name: enhance(photo, name, sigma_map) for name in in_order}
     if estimated is not None:
         sharpened["estimated"] = adaptive(photo, estimated)
     rows = {}
