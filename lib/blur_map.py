@@ -3,14 +3,22 @@
 import cv2
 import numpy as np
 
-from lib import engines, images, patches
+from lib import engines, filling, images, patches
 
 BATCH = 1024
 """Windows classified at a time; bounds the memory, 1 kB to 1 MB of activations each."""
 LABELS = ("hard", "expected")
 
 
-def estimate(image, model, step=8, labels="hard", confidence=False, smooth=False, progress=None, engine="keras"):
+SURE = 0.7
+"""Confidence at which a filled map keeps half of a pixel's own value. Chosen on two photos each of the motorcycle and
+of "Art"; there filling makes the mean error smaller by 1 %, as the refinement does: a window does not know that it
+cannot know."""
+
+
+def estimate(
+    image, model, step=8, labels="hard", confidence=False, smooth=False, filled=False, progress=None, engine="keras"
+):
     """Estimate how blurred each pixel of a photo is (eq. 6).
 
     Parameters
@@ -29,6 +37,9 @@ def estimate(image, model, step=8, labels="hard", confidence=False, smooth=False
     smooth : bool
         Filter the photo by a 3x3 Gaussian of sigma 1 first, as the authors' released code does and
         the paper does not say.
+    filled : bool
+        Fill the map, where the windows are unsure, from where they are sure, along the colors of the photo
+        (`filling.fill`), as `one_pass.estimate` does by its interval.
     progress : callable, optional
         Called after every batch with (windows done, windows in all).
     engine : {"keras", "onnx", "openvino", "openvino-bf16"}
@@ -46,12 +57,17 @@ def estimate(image, model, step=8, labels="hard", confidence=False, smooth=False
     ValueError
         The image is no image, or `step`, `labels` or `engine` is none of those above.
     """
-    gray = images.to_gray(images.check_image(image))
+    image = images.check_image(image)
+    gray = images.to_gray(image)
     if smooth:
         gray = cv2.GaussianBlur(gray, (3, 3), 1, borderType=cv2.BORDER_REFLECT)
     answers, certainty = classify(gray, model, step, labels, progress, engine)
     blur = average(answers, gray.shape, step)
-    return (blur, average(certainty, gray.shape, step)) if confidence else blur
+    sure = average(certainty, gray.shape, step) if confidence or filled else None
+    if filled:
+        weight = sure**4
+        blur = filling.fill(blur, weight, weight / (weight + np.float32(SURE**4)), image)
+    return (blur, sure) if confidence else blur
 
 
 def window_pixels(length, step, size=patches.SIZE):

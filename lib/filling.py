@@ -31,7 +31,7 @@ def fill(values, weight, kept, image):
         How much each pixel counts in the fit, 0 to 1.
     kept : (H, W) float32 ndarray
         The share of its own value that each pixel keeps, 0 to 1.
-    image : (H, W, 3) float32 ndarray
+    image : (H, W[, 3]) float32 ndarray
         In [0, 1].
 
     Returns
@@ -41,12 +41,13 @@ def fill(values, weight, kept, image):
 
     Examples
     --------
-    >>> photo, known = np.zeros((8, 8, 3), np.float32), np.eye(8, dtype=np.float32)
+    >>> photo, known = np.zeros((6, 9)), np.tile(np.float32([0, 1, 0]), (6, 3))
     >>> float(fill(5 * known, known, known, photo).min().round(3))
     5.0
     """
-    slope, offset = _functions(values, weight, image)
-    return _apply(slope, offset, values, kept, image)
+    color = image if image.ndim == 3 else np.dstack([image] * 3)
+    slope, offset = _functions(values, weight, color)
+    return _apply(slope, offset, values, kept, color)
 
 
 def _functions(values, weight, image):

@@ -96,3 +96,24 @@ def test_image_with_nan_is_refused():
     gray[3, 4] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         blur_map.estimate(gray, Recorder())
+
+
+def test_a_filled_map_follows_the_sure_windows_along_the_colors(monkeypatch):
+    photo = np.zeros((64, 96, 3), np.float32)
+    photo[:, 48:] = 0.9, 0.5, 0.1
+    truth = np.where(np.arange(96) < 48, 2.0, 8.0) * np.ones((64, 1))
+    sure = np.random.default_rng(0).random((64, 96)) > 0.7
+    answers = np.where(sure, truth, 5), np.where(sure, 0.99, 0.2)
+    monkeypatch.setattr(blur_map, "classify", lambda *_: answers)
+    monkeypatch.setattr(blur_map, "average", lambda values, *_: np.float32(values))
+    plain, confidence = blur_map.estimate(photo, None, confidence=True)
+    filled = blur_map.estimate(photo, None, filled=True)
+    np.testing.assert_array_equal(confidence, np.float32(answers[1]))
+    assert np.abs(filled - truth).mean() < 0.2 * np.abs(plain - truth).mean()
+
+
+def test_gray_photos_can_be_filled():
+    gray = smooth_noise((40, 50))
+    filled = blur_map.estimate(gray, Recorder(), filled=True)
+    plain = blur_map.estimate(gray, Recorder())
+    assert plain.min() <= filled.min() <= filled.max() <= plain.max()

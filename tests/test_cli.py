@@ -211,7 +211,7 @@ def test_bad_options_end_in_one_line(photo, tmp_path, capsys):
         (("--step", 4), "--step means nothing with --estimator one_pass, only with --estimator paper"),
         (("--variant", "paper"), "--variant means nothing with --estimator one_pass"),
         ((*PAPER, "--interval"), "--interval means nothing with --estimator paper"),
-        (("--variant", "other"), "'other' is not one of 'paper', 'released'"),
+        (("--variant", "other"), "'other' is not one of 'paper', 'released', 'filled'"),
         (("-o", tmp_path / "file" / "map"), "is no folder that you may write to"),
     ]
     for words, part in cases:

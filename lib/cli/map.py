@@ -26,10 +26,10 @@ INTERVAL = "", "_low", "_high"
 )
 @click.option(
     "--variant",
-    type=click.Choice(["paper", "released"]),
+    type=click.Choice(["paper", "released", "filled"]),
     default="paper",
     show_default=True,
-    help="paper: refinement of the paper's text or of its code.",
+    help="paper: refinement of the paper's text or of its code, or a map that is filled where the windows are unsure.",
 )
 @click.option("--no-refine", is_flag=True, help="paper: leave the map as the windows give it.")
 def map_command(photos, output, writing, estimate, interval, labels, variant, no_refine):

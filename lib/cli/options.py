@@ -120,8 +120,9 @@ def _estimator(name, given_step, model, engine):
 
     def by_windows(pixels, label, step=STEP, labels="hard", variant="paper", **_):
         update = jobs.progress(label, " windows")
-        sigma = blur_map.estimate(pixels, network(), given_step or step, labels, progress=update)
-        return sigma if variant is None else refinement.refine(sigma, pixels, variant)
+        filled = variant == "filled"
+        sigma = blur_map.estimate(pixels, network(), given_step or step, labels, filled=filled, progress=update)
+        return sigma if filled or variant is None else refinement.refine(sigma, pixels, variant)
 
     def in_one_pass(pixels, label, interval=False, **_):
         return one_pass.estimate(pixels, interval, engine=engine, progress=jobs.progress(label, " tiles"))

@@ -60,7 +60,7 @@ def fill(sigma, low, high, image):
     ----------
     sigma, low, high : (H, W) float32 ndarray
         From `narrow`, pixels.
-    image : (H, W, 3) float32 ndarray
+    image : (H, W[, 3]) float32 ndarray
         In [0, 1].
 
     Returns

@@ -148,7 +148,7 @@ def judge(job):
 def _with_interval(image, truth, known):
     """Errors of the filled and the plain map, and how honest the interval is, where the truth is known."""
     plain, low, high = one_pass.estimate(image, interval=True, filled=False)
-    filled = interval.fill(plain, low, high, image if image.ndim == 3 else np.dstack([image] * 3))
+    filled = interval.fill(plain, low, high, image)
     held = ((low - MORE <= truth) & (truth <= high + MORE))[known]
     needed = interval.NARROWER * _distance(plain, low, high, truth)[known]
     width = np.digitize((high - low)[known], WIDTHS[1:-1])
