@@ -13,9 +13,9 @@ from lib.studies.register import study
 
 # What needs TensorFlow is imported where it is used.
 
-STEPS = {"quick": 4, "local": 400, "full": 6_000}
-"""Of each training: at `local` a fiftieth of what the shipped weights saw, so only large effects show."""
-SHORT = {"scenes": 300, "rise": 60}
+STEPS = {"quick": 4, "local": 300, "full": 6_000}
+"""Of each training: at `local` a small part of what the shipped weights saw, so only large effects show."""
+SHORT = {"scenes": 200, "growth": 0.5, "rise": 60}
 """Of the recipe at `local`: fewer scenes to render, and a rate that is reached in time."""
 CUT = 128
 """Side of the smaller crops, pixels."""
@@ -72,7 +72,7 @@ ROWS = (
 scenes. The first renders the dev scenes of all."""
 
 
-@study("one_pass_ablation", (4, 60, 60), "the photos in focus, train and dev", ("photos",), files=HELD_OUT, gpu=True)
+@study("one_pass_ablation", (4, 45, 60), "the photos in focus, train and dev", ("photos",), files=HELD_OUT, gpu=True)
 def ablation(job):
     """The one-pass network with one change a row, each trained as long: errors on the same dev scenes."""
     smaller = made_smaller(job)
