@@ -110,7 +110,8 @@ def test_noise_of_the_blurred_photos_is_seeded():
 def test_adaptive_beats_plain_unsharp_masking_where_the_paper_says_so(photo):
     blurred, sigma = photographed.slanted(photo)
     rows = enhancement_study.measure(blurred, sigma, photo)
-    assert (list(rows)[0], list(rows)[-1]) == ("none", "adaptive")
+    first, *_, last = rows
+    assert (first, last) == ("none", "adaptive")
     assert rows.keys() == {"none", *METHODS}
     assert rows["none"]["halo"] == 0
     assert rows["adaptive"]["halo"] < rows["um"]["halo"] / 3
