@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from lib import estimators, images, optics, photos
 from lib.studies import comparisons, public_sets
-from lib.studies.map_errors import calibrate
+from lib.studies.map_errors import calibration
 from lib.studies.register import study
 
 RENDERED = ("gaussian", "gaussian, noise", "disk")
@@ -141,7 +141,7 @@ def judge(name, blur, truth, ratio):
     name : str
         Of the estimator, or "constant".
     blur, truth : dict of str to (N,) ndarray
-        By scene, where the blur is known. Larger values of `blur` mean more; a score gets its sigma by `calibrate` on
+        By scene, where the blur is known. Larger values of `blur` mean more; a score gets its sigma by `calibration` on
         the other scenes.
     ratio : float
         Of sigma by fit to sigma by moment.
@@ -158,7 +158,7 @@ def judge(name, blur, truth, ratio):
         others = [other for other in truth if other != scene]
         row = {"scene": scene, "method": name, "calibrated": is_score, "factor": None, "scaled": None}
         if is_score:
-            sigma = calibrate([(blur[other], truth[other]) for other in others], values)
+            sigma = calibration([(blur[other], truth[other]) for other in others])(values)
         else:
             sigma = values
             row["factor"] = _factor(*(np.concatenate([each[other] for other in others]) for each in (blur, truth)))

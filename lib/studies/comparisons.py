@@ -13,7 +13,7 @@ import numpy as np
 
 from lib import estimators, figures, images, photos, storage
 from lib.studies import photographed, profiles, records
-from lib.studies.map_errors import calibrate, map_errors, mask_scores, public_scores
+from lib.studies.map_errors import calibration, map_errors, mask_scores, public_scores
 from lib.studies.register import study
 
 METHODS = (
@@ -77,11 +77,13 @@ def judge_scenes(names, profile="quick", folder=None, progress=None, only=None):
                 progress(f"{photo}: {name}")
         scores.setdefault("constant", {})[photo] = np.zeros_like(sigma)
     for name, of_photo in scores.items():
+        by_others = {}  # the photos of a scene have the same others
         for photo, values in of_photo.items():
-            others = [other for other in truth if scene_of(other) != scene_of(photo)]
-            others = others or [other for other in truth if other != photo]
-            sigma = calibrate([(of_photo[other], truth[other]) for other in others], values)
-            rows.append(_row(photo, name, sigma, values, truth[photo], masks[photo]))
+            others = tuple(other for other in truth if scene_of(other) != scene_of(photo))
+            others = others or tuple(other for other in truth if other != photo)
+            if others not in by_others:
+                by_others[others] = calibration([(of_photo[other], truth[other]) for other in others])
+            rows.append(_row(photo, name, by_others[others](values), values, truth[photo], masks[photo]))
     order = [*names, "constant"]
     return sorted(rows, key=lambda row: ([*truth].index(row["scene"]), order.index(row["method"])))
 

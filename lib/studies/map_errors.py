@@ -72,25 +72,23 @@ def _counting(estimate, truth, mask):
     return estimate, truth
 
 
-def calibrate(known, values):
-    """Turn a score into sigma by the growing function that fits other maps best.
+def calibration(known):
+    """The growing function of a score that fits the sigma of other maps best.
 
     Parameters
     ----------
     known : list of (ndarray, ndarray)
         Scores, larger for more blur, and true sigmas.
-    values : (H, W) ndarray
-        Scores.
 
     Returns
     -------
-    (H, W) float64 ndarray
-        Sigma, pixels.
+    callable
+        Takes scores, (H, W), and returns sigma, (H, W) float64, pixels.
 
     Examples
     --------
     >>> score, sigma = np.arange(6.0), 2 * np.arange(6.0)
-    >>> calibrate([(score, sigma)], np.array([[1.0, 2.5]]))
+    >>> calibration([(score, sigma)])(np.array([[1.0, 2.5]]))
     array([[2., 5.]])
     """
     rng = np.random.default_rng(0)
@@ -100,7 +98,7 @@ def calibrate(known, values):
         scores.append(score.flat[chosen])
         sigmas.append(sigma.flat[chosen])
     fit = IsotonicRegression(out_of_bounds="clip").fit(np.concatenate(scores), np.concatenate(sigmas))
-    return fit.predict(np.ravel(values)).reshape(np.shape(values))
+    return lambda values: fit.predict(np.ravel(values)).reshape(np.shape(values))
 
 
 def mask_scores(blur, blurred):
