@@ -1,5 +1,6 @@
 """Training of the one-pass network: the same in one sitting or several."""
 
+import importlib
 import os
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from lib import classifiers  # noqa: E402
 from lib.classifiers import spectrum_net  # noqa: E402
 from lib.one_pass import network, weights  # noqa: E402
 from lib.studies import records  # noqa: E402
-from lib.studies.one_pass import scenes, trainer  # noqa: E402
+from lib.studies.one_pass import ablation, scenes, trainer  # noqa: E402
 
 TINY = trainer.Recipe(batch=1, scenes=2, growth=0, rise=2, quarters=0)
 
@@ -130,3 +131,18 @@ def test_no_photo_that_the_classifiers_were_tested_on_is_trained_on(monkeypatch,
     assert dev
     assert not train & dev
     assert not (train | dev) & set(held_out)
+
+
+def test_what_the_ablation_puts_in_the_place_of_a_layer_has_its_shape():
+    gray, answer = tf.zeros((1, 64, 96, 1)), tf.zeros((1, 32, 48, 12))
+    filters = ablation._learned_filters(name="filters0", dtype="float32")(gray)
+    assert filters.shape == network.Polynomials()(gray).shape
+    head = ablation._half_the_size(name="answer", dtype="float32")(answer)
+    assert head.shape == network.Unfold()(answer).shape
+
+
+@pytest.mark.parametrize("place", sorted({place for row in ablation.ROWS for place in row[2]}))
+def test_what_the_ablation_changes_is_there(place):
+    module, name = place.split(".")
+    package = "lib.one_pass" if module == "network" else "lib.studies.one_pass"
+    assert hasattr(importlib.import_module(f"{package}.{module}"), name)

@@ -7,7 +7,6 @@ from unittest import mock
 
 from lib import figures
 from lib.studies import records
-from lib.studies.one_pass import degrade
 from lib.studies.one_pass.study import HELD_OUT, made_smaller
 from lib.studies.register import study
 
@@ -17,16 +16,6 @@ STEPS = {"quick": 4, "local": 300, "full": 6_000}
 """Of each training: at `local` a small part of what the shipped weights saw, so only large effects show."""
 SHORT = {"scenes": 200, "growth": 0.5, "rise": 60}
 """Of the recipe at `local`: fewer scenes to render, and a rate that is reached in time."""
-CUT = 128
-"""Side of the smaller crops, pixels."""
-
-
-def _cut(stored, rng, whole=degrade.sample):
-    """`degrade.sample`, and of it a smaller part."""
-    photo, sigma = whole(stored, rng)
-    top, left = rng.integers(len(photo) - CUT + 1, size=2)
-    part = (slice(top, top + CUT), slice(left, left + CUT))
-    return photo[part], sigma[part]
 
 
 def _learned_filters(**options):
@@ -61,15 +50,16 @@ ROWS = (
     ("head at half the size", {}, {"network.Unfold": _half_the_size}),
     ("no interval", {}, {"network.quantiles": _median_alone}),
     ("error in roots only", {"sigma_weight": 0.0}, {}),
-    ("crops of a quarter, four times as many", {"batch": 4}, {"degrade.sample": _cut}),
+    ("whole scenes only", {"quarters": 0.0}, {}),
+    ("quarters of scenes only, four times as many", {"quarters": 1.0}, {}),
     ("no flat things", {}, {"scenes.PLAIN": 0.0}),
     ("no sigma above 12", {}, {"scenes.GREATEST_SIGMA": 12.0}),
     ("Gaussians only", {}, {"kernels.GAUSSIANS": 1.0}),
     ("stored values instead of light", {}, {"scenes.LIGHT": 0.0}),
     ("no things of photos as outlines", {}, {"scenes.THINGS": 0.0}),
 )
-"""Label; changes of seed and recipe, of which `batch` is a factor; and what takes the place of a name of network and
-scenes. The first renders the dev scenes of all."""
+"""Label; changes of seed and recipe; what takes the place of a name of network and scenes. The first renders the dev
+scenes of all."""
 
 
 @study("one_pass_ablation", (4, 45, 60), "the photos in focus, train and dev", ("photos",), files=HELD_OUT, gpu=True)
@@ -87,11 +77,10 @@ def _train(job, smaller, label, changes, places):
     from lib.one_pass import network
     from lib.studies.one_pass import kernels, scenes, trainer
 
-    modules = {"network": network, "degrade": degrade, "kernels": kernels, "scenes": scenes}
+    modules = {"network": network, "kernels": kernels, "scenes": scenes}
     folder, number = Path(job.folder), [row[0] for row in ROWS].index(label)
-    recipe = {"batch": smaller["recipe"].batch * changes.get("batch", 1)}
-    recipe |= {name: value for name, value in changes.items() if name not in ("batch", "seed")}
-    options = smaller | {"recipe": replace(smaller["recipe"], **recipe), "seed": changes.get("seed", job.seed)}
+    recipe = replace(smaller["recipe"], **{name: value for name, value in changes.items() if name != "seed"})
+    options = smaller | {"recipe": recipe, "seed": changes.get("seed", job.seed)}
     own_scenes = any(place.startswith(("scenes", "kernels")) for place in places)
     keras.backend.clear_session()
     with contextlib.ExitStack() as stack:
