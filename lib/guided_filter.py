@@ -48,7 +48,6 @@ def guided_filter(image, guide, radius, epsilon, border="symmetric"):
 
     Examples
     --------
-    >>> import numpy as np
     >>> step = np.repeat([[0.0, 1.0]], 8, axis=0).repeat(8, axis=1)
     >>> ramp = np.tile(np.linspace(0, 1, 16), (8, 1))
     >>> out = guided_filter(ramp, guide=step, radius=4, epsilon=1e-4)
@@ -79,7 +78,6 @@ def weighted_guided_filter(image, guide, radius, epsilon, weighting="edge", bord
 
     Examples
     --------
-    >>> import numpy as np
     >>> flat = np.full((5, 7), 0.25)
     >>> bool(np.allclose(weighted_guided_filter(flat, flat, radius=2, epsilon=0.005), 0.25))
     True
@@ -109,7 +107,6 @@ def box_mean(image, radius, border="symmetric"):
 
     Examples
     --------
-    >>> import numpy as np
     >>> box_mean(np.array([[0.0, 0.0, 3.0]]), 1, border="shrink")
     array([[0. , 1. , 1.5]])
     """

@@ -152,18 +152,7 @@ def to_uint8(image):
 
 
 def window_variance(values, size):
-    """Variance in the window of `size` x `size` pixels around each pixel, borders mirrored.
-
-    Parameters
-    ----------
-    values : (H, W) float64 ndarray
-    size : int
-
-    Returns
-    -------
-    (H, W) float64 ndarray
-        Not negative.
-    """
+    """Variance of (H, W) float64 values in the window of `size` x `size` pixels around each, borders mirrored."""
     values = values - values.mean()  # the difference of squares below loses fewer digits
 
     def mean(x):

@@ -98,7 +98,6 @@ def upsample(x, image, larger, epsilon):
     -------
     (H, W) float32 ndarray
     """
-
     slope, offset = linear_models(x, image, 1, epsilon)
     functions = cv2.resize(np.dstack([slope, offset]).astype(np.float32), larger.shape[1::-1])
     return (functions[..., :-1] * np.atleast_3d(larger)).sum(axis=2) + functions[..., -1]

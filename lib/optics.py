@@ -221,18 +221,13 @@ def render_defocus(image, depth, camera, **options):
         S2 in metres, positive, may be infinite.
     camera : Camera
     **options
-        Kernel, noise and others of `render`.
+        Kernel, noise and others of `render`; what does not fit is refused as there.
 
     Returns
     -------
     rendered : (H, W[, 3]) float32 ndarray in [0, 1]
     sigma : (H, W) float32 ndarray
         The true `sigma_map`, pixels.
-
-    Raises
-    ------
-    ValueError
-        For shapes that do not match, values out of range, or an unknown kernel.
 
     Examples
     --------
@@ -354,15 +349,7 @@ def _blur(stack, sigma, kernel):
 
 
 def to_light(srgb):
-    """Turn sRGB values into linear light (IEC 61966-2-1).
-
-    Parameters
-    ----------
-    srgb : float32 ndarray in [0, 1]
-
-    Returns
-    -------
-    float32 ndarray in [0, 1]
+    """Turn sRGB values in [0, 1] into linear light in [0, 1], float32 (IEC 61966-2-1).
 
     Examples
     --------

@@ -24,3 +24,8 @@ def weights():
     """The folder of the trained networks: in a run those that it has trained itself, else those that are shipped."""
     inside = run()
     return inside / "weights" if inside else DATA / "weights"
+
+
+def networks(folder=""):
+    """Names of the trained networks at hand, sorted: the classifiers, or those of a folder in `weights`."""
+    return sorted(path.stem for path in (weights() / folder).glob("*.keras"))

@@ -38,7 +38,6 @@ def refine(blur_map, image, variant="paper", **options):
 
     Examples
     --------
-    >>> import numpy as np
     >>> photo = np.zeros((40, 50, 3), np.float32)
     >>> refined = refine(np.full((40, 50), 3.0), photo)
     >>> refined.shape, bool(np.allclose(refined, 3.0))

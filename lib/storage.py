@@ -1,7 +1,6 @@
 """Writing whole or not at all, one process at a time."""
 
 import errno
-import fcntl
 import functools
 import hashlib
 import json
@@ -14,7 +13,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
-import numpy as np
 import psutil
 
 # With a mark of the machine, since other machines may write to the same disk.
@@ -80,12 +78,6 @@ def folder_of(path):
         raise
 
 
-def save_array(file, array):
-    """Save an array as ``.npy``."""
-    with open(file, "w+b") as opened:  # "wb" would let NumPy write by itself, whose errors say less
-        np.save(opened, array)
-
-
 def _short(path):
     """A name for `path` that stays short, with the same suffix."""
     return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16] + path.suffix
@@ -109,17 +101,6 @@ def alone(path):
     name = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()[:16]
     with filelock.FileLock(Path(tempfile.gettempdir()) / f"defocus-{name}.lock"):
         yield
-
-
-@contextmanager
-def alone_in(folder):
-    """As `alone`, by a lock of the folder itself, which exists: no file is made, and other users wait too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def is_writable(folder):

@@ -11,10 +11,10 @@ from lib.fusion import align
 SHAPE = (500, 741)
 
 
-def moved(image, scale=1.012, degrees=0.4, shift=(6.3, -9.2), perspective=0.0):
+def moved(image, scale=1.012, degrees=0.4, shift=(6.3, -9.2)):
     """A frame in which the scene is drawn larger, turned and shifted, and the matrix that says so."""
     c, s = scale * np.cos(np.deg2rad(degrees)), scale * np.sin(np.deg2rad(degrees))
-    matrix = np.array([[c, -s, shift[0]], [s, c, shift[1]], [perspective, 0, 1]])
+    matrix = np.array([[c, -s, shift[0]], [s, c, shift[1]], [0, 0, 1]])
     size = image.shape[1::-1]
     frame = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
     return np.clip(frame, 0, 1), matrix

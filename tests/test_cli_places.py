@@ -19,7 +19,7 @@ from PIL import Image
 from skimage import data
 
 from lib import engines, one_pass, storage
-from lib.cli import pictures
+from lib.cli import map_files, pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = "entropy,laplacian_variance"
@@ -162,7 +162,7 @@ def test_the_error_of_a_disk_that_is_really_full_has_its_number(tmp_path):
     with pytest.raises(
         OSError, match="No space"
     ) as error:  # NumPy's own writing would say "262144 requested and 0 written"
-        storage.save_array("/dev/full", np.zeros(1 << 16))
+        map_files.save_array("/dev/full", np.zeros(1 << 16))
     assert error.value.errno == errno.ENOSPC
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lib import paths, photos, storage
+from lib import paths, photos
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
@@ -30,7 +30,7 @@ def pool(tmp_path_factory):
     for number in range(2):
         image = cv2.resize(rng.random((16, 16, 3)), (64, 64), interpolation=cv2.INTER_NEAREST)
         stored = np.dstack([image * 65535, np.full((64, 64), (1 + 5 * number) * scenes.STORED_SIGMA)])
-        storage.save_array(scenes.Pool(folder, "train").file(number), stored.astype(np.uint16))
+        np.save(scenes.Pool(folder, "train").file(number), stored.astype(np.uint16))
     return folder
 
 

@@ -102,9 +102,9 @@ def _sizes(model):
     return model.input_shape[1], model.output_shape[-1]
 
 
-def shipped(folder=""):
-    """Names of the trained networks at hand, sorted: the shipped ones, or those of the run; classifiers by default."""
-    return sorted(path.stem for path in (paths.weights() / folder).glob("*.keras"))
+def shipped():
+    """Names of the trained classifiers at hand, sorted: the shipped ones, or those of the run."""
+    return paths.networks()
 
 
 def load(name):
@@ -133,7 +133,7 @@ def restore(name, rebuild, what, folder=""):
     """Open a network, in safe mode, as the float32 one that ``rebuild(stored)`` makes for its weights; see `load`."""
     path = Path(name) if str(name).endswith(".keras") else paths.weights() / folder / f"{name}.keras"
     if not path.is_file():
-        names = ", ".join(shipped(folder))
+        names = ", ".join(paths.networks(folder))
         msg = f"Unknown {what} {str(name)!r}: expected one of {names} or the path of a .keras file."
         raise ModelError(msg)
     try:

@@ -2,8 +2,10 @@
 
 import contextlib
 import csv
+import fcntl
 import functools
 import hashlib
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ import click
 import numpy as np
 
 from lib import images, storage
-from lib.cli import pictures
+from lib.cli import map_files, pictures
 from lib.cli.jobs import Folder, UserError, describe, pair, run
 from lib.cli.map_files import read_map, read_sigma
 from lib.cli.options import REFUSED, import_tensorflow, output_options, photos_argument
@@ -205,7 +207,7 @@ class Table:
         path.unlink(missing_ok=True)  # no row is ever beside a map that it is not about
         self._add(photo, content, name, values, f"{seconds:.2f}", known)
         with storage.whole(path) as file:
-            storage.save_array(file, values)
+            map_files.save_array(file, values)
         return values
 
     def _rows(self):
@@ -226,7 +228,7 @@ class Table:
         """Judge a map and write the table anew; what it says about another photo of that name goes, with the maps."""
         row = {"photo": photo, "method": name, "seconds": seconds, **_judged(name, values, known)}
         row[KEY] = f"{content}-{_code(name)}"
-        with storage.folder_of(self.path) as folder, storage.alone_in(folder):
+        with storage.folder_of(self.path) as folder, _alone_in(folder):
             rows = self._rows() or {}
             for key in [key for key in rows if key[0] == photo and not (rows[key].get(KEY) or "").startswith(content)]:
                 del rows[key]
@@ -244,6 +246,17 @@ class Table:
         text = "".join("| " + " | ".join(line) + " |\n" for line in cells)
         with storage.whole(self.path.with_suffix(".md")) as path:
             path.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _alone_in(folder):
+    """As `storage.alone`, by a lock of the folder itself, which exists: no file is made, and other users wait too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _judged(name, values, known):

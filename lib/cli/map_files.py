@@ -108,7 +108,7 @@ def write_map(target, sigma):
     """
     peak = patches.LEVELS - 1
     with storage.whole(array_of(target)) as file:
-        storage.save_array(file, sigma.astype(np.float32))
+        save_array(file, sigma.astype(np.float32))
         pictures.write(target, np.clip(sigma / peak, 0, 1), bits=16, description=f"{pictures.MAP}{peak}")
 
 
@@ -139,3 +139,9 @@ def is_own_array(path):
             if np.abs(np.clip(sigma, 0, patches.LEVELS - 1) - shown).max() < 1e-3:
                 return True
     return False
+
+
+def save_array(file, array):
+    """Save an array as ``.npy``."""
+    with open(file, "w+b") as opened:  # "wb" would let NumPy write by itself, whose errors say less
+        np.save(opened, array)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from lib import images, storage
-from lib.cli import pictures, tone
+from lib.cli import map_files, pictures, tone
 from lib.cli.jobs import progress
 from lib.fusion import align
 
@@ -126,7 +126,7 @@ class Maps(Sequence):
         if not path.exists():
             sigma = self.estimate(self.stack[number], f"map {number + 1} of {len(self)}")
             with storage.whole(path) as file:
-                storage.save_array(file, sigma)
+                map_files.save_array(file, sigma)
         return np.load(path)
 
 

@@ -24,19 +24,7 @@ class Engine(NamedTuple):
 
 
 def require(package, what):
-    """Refuse to go on without an optional package.
-
-    Parameters
-    ----------
-    package : str
-        Its name, for pip and for import.
-    what : str
-        Needs it; begins the message.
-
-    Raises
-    ------
-    EngineError
-    """
+    """Raise an `EngineError` where an optional package, by its name for pip and import, is not there for `what`."""
     try:
         importlib.import_module(package)
     except ImportError as error:

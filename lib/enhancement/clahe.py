@@ -90,18 +90,7 @@ def _tile_maps(plane, tiles, sides, before, clip_limit):
 
 
 def redistribute(histogram, limit):
-    """Cut a histogram at a limit and hand the excess to the other bins, none of which passes the limit.
-
-    Parameters
-    ----------
-    histogram : (BINS,) int ndarray
-    limit : int
-        At least the mean count.
-
-    Returns
-    -------
-    (BINS,) int ndarray
-        Of the same sum.
+    """Cut a histogram at a limit, at least its mean, and hand the excess to the other bins, none of which passes it.
 
     Examples
     --------

@@ -10,13 +10,13 @@ begin with an underscore are helpers.
 
 import functools
 import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from lib.estimators._method import Method
+from lib.methods import modules
 
 __all__ = ["Estimator", "Method", "get", "names", "title", "usable"]
 
@@ -71,7 +71,7 @@ def names(variants=False):
     >>> {"entropy", "fdm", "zhuo_sim"} <= set(names())
     True
     """
-    found = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+    found = modules(__name__)
     if variants:
         found += [variant for name in found for variant in _method(name).variants]
     return found

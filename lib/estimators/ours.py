@@ -25,17 +25,12 @@ SPREAD_WEIGHT, SPREAD_EPSILON = 0.1, 1e-3
 """Of the matting Laplacian's equations, see `lib.matting`."""
 
 
-def shipped():
-    """Names of the shipped classifiers: what `lib.classifiers.shipped` says, without loading TensorFlow."""
-    return sorted(path.stem for path in paths.weights().glob("*.keras"))
-
-
 METHOD = Method(
     title="ours",
     unit="sigma",
     blurrier="larger",
-    variants={name: {"network": name, "refinement": "paper"} for name in shipped()},
-    titles={name: f"the paper's, {name}" for name in shipped()},
+    variants={name: {"network": name, "refinement": "paper"} for name in paths.networks()},
+    titles={name: f"the paper's, {name}" for name in paths.networks()},
 )
 """The variants are the paper's: one for each network, with the paper's refinement."""
 

@@ -46,18 +46,7 @@ def fuse(stack, radius=5, epsilon=0.3, window=7, smallest=0.01):
 
 
 def decide(stack, radius=5, epsilon=0.3, window=7, smallest=0.01):
-    """Which frame each pixel is taken from.
-
-    Parameters
-    ----------
-    stack, radius, epsilon, window, smallest
-        As in `fuse`.
-
-    Returns
-    -------
-    (H, W) int32 ndarray
-        Number of the frame, from 0.
-    """
+    """Which frame each pixel is taken from: (H, W) int32, its number, from 0; parameters as in `fuse`."""
     most = labels = None
     for number, frame in enumerate(frames(stack)):
         gray = luma(frame)

@@ -244,17 +244,7 @@ def stretch(relief, low, high):
 
 
 def equalize(image):
-    """CLAHE as the method's program has it: 8x8 tiles, clip limit 0.003, gray values rounded to 256 bins.
-
-    Parameters
-    ----------
-    image : (H, W) ndarray
-        In [0, 1].
-
-    Returns
-    -------
-    (H, W) float32 ndarray
-        In [0, 1].
+    """CLAHE of an (H, W) picture in [0, 1] as the method has it: 8x8 tiles, clip limit 0.003, 256 gray values.
 
     Examples
     --------

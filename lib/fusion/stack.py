@@ -61,19 +61,9 @@ def check_shape(blur_map, frame):
 
 
 def luma(image, rounded=False):
-    """Luma of a frame in float64, with the weights of Rec. 601.
+    """Luma of a frame, (H, W) float64 in [0, 1], with the weights of Rec. 601.
 
-    Parameters
-    ----------
-    image : (H, W[, 3]) ndarray
-        In [0, 1].
-    rounded : bool
-        To 8 bit, as where a program converts 8 bit color to 8 bit gray.
-
-    Returns
-    -------
-    (H, W) float64 ndarray
-        In [0, 1].
+    It may be rounded to 8 bit, as where a program converts 8 bit color to 8 bit gray.
 
     Examples
     --------
@@ -96,17 +86,7 @@ def as_image(values):
 
 
 def small_regions(mask, area):
-    """The regions of a mask that have fewer than `area` pixels; neighbors in all 8 directions belong together.
-
-    Parameters
-    ----------
-    mask : (H, W) bool ndarray
-    area : int
-        Pixels.
-
-    Returns
-    -------
-    (H, W) bool ndarray
+    """The regions of a mask, (H, W) bool, of fewer than `area` pixels; neighbors in all 8 directions belong together.
 
     Examples
     --------
@@ -120,16 +100,7 @@ def small_regions(mask, area):
 
 
 def fill(labels, holes):
-    """Give each pixel of the holes the label of the nearest pixel that is none; all holes stay as they are.
-
-    Parameters
-    ----------
-    labels : (H, W) int ndarray
-    holes : (H, W) bool ndarray
-
-    Returns
-    -------
-    (H, W) int ndarray
+    """Give each pixel of the holes, (H, W) bool, the label of the nearest that is none; all holes stay as they are.
 
     Examples
     --------

@@ -42,17 +42,7 @@ def qcb(a, b, fused, rounded=False):
 
 
 def qcb_map(a, b, fused, rounded=False):
-    """What `qcb` averages: the ratio of contrasts, weighted between the sources by their contrast.
-
-    Parameters
-    ----------
-    a, b, fused, rounded
-        As in `qcb`.
-
-    Returns
-    -------
-    (H, W) float64 ndarray
-    """
+    """What `qcb` averages, (H, W) float64: the ratio of contrasts, weighted between the sources by their contrast."""
     pictures = gray_levels(a, b, fused, smallest=SIDE)
     if any(np.ptp(picture) == 0 for picture in pictures):
         return np.full(pictures[0].shape, np.nan)

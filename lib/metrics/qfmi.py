@@ -36,7 +36,7 @@ def qfmi(a, b, fused):
 
 
 def qfmi_map(a, b, fused):
-    """What `qfmi` averages: mutual information in each 3x3 window, the mean of both sources.
+    """What `qfmi` averages, (H - 2, W - 2) float64: mutual information in each 3x3 window, the mean of both sources.
 
     The features are horizontal gradients (the reference program drops the vertical ones). In each
     window they are stretched to [0, 1] and read as a distribution over the nine positions.
@@ -45,15 +45,6 @@ def qfmi_map(a, b, fused):
     without any formula; but for B this is asked after the fused window was stretched for the comparison with
     A, so that an equal B passes only where A did, and the order of the sources matters. And two flat windows
     score 1, as rounding errors correlate them fully.
-
-    Parameters
-    ----------
-    a, b, fused
-        As in `qfmi`.
-
-    Returns
-    -------
-    (H - 2, W - 2) float64 ndarray
     """
     features = (np.gradient(picture, axis=1) for picture in gray_levels(a, b, fused, smallest=SIDE))
     # (column, row, H - 2, W - 2): a window's nine values are read down the columns first.

@@ -13,8 +13,10 @@ from lib.estimators._method import Method
 
 # What needs TensorFlow is imported where it is used: the registry lists this method at once.
 
-_OTHERS = sorted({path.stem for path in (paths.weights() / "dmenet").glob("*.keras")} - {"dmenet-compact"})
-METHOD = Method("DMENet, compact, trained here", variants={name: {"model": name} for name in _OTHERS})
+METHOD = Method(
+    title="DMENet, compact, trained here",
+    variants={name: {"model": name} for name in paths.networks("dmenet") if name != "dmenet-compact"},
+)
 STRIDE = 16
 """Sides of what the network sees are multiples of it: its encoder halves four times."""
 TILE = 512
@@ -41,11 +43,6 @@ def estimate(image, model="dmenet-compact", progress=None):
     -------
     (H, W) float32 ndarray
         Sigma in pixels, 0 to 7: blur beyond that reads as 7.
-
-    Raises
-    ------
-    ValueError
-        The image is no image, or the model is unknown or cannot be read.
 
     References
     ----------

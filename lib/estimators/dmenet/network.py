@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from lib.classifiers import core
+from lib import paths
+from lib.classifiers.core import restore
 
 FOLDER = "dmenet"
 """Of the networks, among those of all methods."""
@@ -43,10 +44,6 @@ def build(width=1.0, peak=255.0):
     keras.Model
         (N, H, W, 3) RGB in [0, 1], H and W multiples of 16, to a list of (N, h, w, 1) maps in (0, 1): the map at
         full size, then the decoder's auxiliary ones at 1/16, 1/8, 1/4, 1/2 and full size. `to_sigma` reads them.
-
-    References
-    ----------
-    Lee, Lee, Cho and Lee, "Deep defocus map estimation using domain adaptation", CVPR 2019.
 
     Examples
     --------
@@ -137,24 +134,9 @@ def settings(model):
 
 def shipped():
     """Names of the trained networks in ``data/weights/dmenet``, sorted."""
-    return core.shipped(FOLDER)
+    return paths.networks(FOLDER)
 
 
 def load(name):
-    """Open a trained network in float32, in Keras' safe mode: no pickled object and no code in the file is run.
-
-    Parameters
-    ----------
-    name : str or path
-        One of `shipped`, or the path of a ``.keras`` file.
-
-    Returns
-    -------
-    keras.Model
-
-    Raises
-    ------
-    ModelError
-        The name is unknown, or the file is damaged or holds another network.
-    """
-    return core.restore(name, lambda stored: build(*settings(stored)), "DMENet", FOLDER)
+    """Open a trained network, one of `shipped` or the path of a ``.keras`` file, as `lib.classifiers.load` does."""
+    return restore(name, lambda stored: build(*settings(stored)), "DMENet", FOLDER)
