@@ -124,7 +124,7 @@ def test_no_photo_that_the_classifiers_were_tested_on_is_trained_on(monkeypatch,
     held_out = records.load(paths.RESULTS / "local" / "train_spectrum_net-lens.json")["data"]["photos_of"]["test"]
     names = [*held_out, *(f"{name}/other-{k}.png" for name in photos.TRAINING_SETS for k in range(20))]
     files = {name: [tmp_path / each for each in names if each.startswith(f"{name}/")] for name in photos.TRAINING_SETS}
-    monkeypatch.setattr(photos, "files", lambda name, progress: files[name])
+    monkeypatch.setattr(photos, "files", lambda name: files[name])
     assert set(scenes.names("test")) == set(held_out)
     train, dev = set(scenes.names("train")), set(scenes.names("dev"))
     assert train
