@@ -19,7 +19,7 @@ ROOMS = {
     "Pictures and places": ("paths", "storage", "methods", "images", "region_fill", "figures"),
     "Optics and scenes": ("optics", "photos", "scenes"),
     "Patches and networks": ("patches", "dataset", "classifiers", "training", "engines"),
-    "From patches to a map": ("guided_filter", "matting", "blur_map", "refinement", "one_pass"),
+    "From patches to a map": ("guided_filter", "matting", "filling", "blur_map", "refinement", "one_pass"),
     "Estimators": ("estimators",),
     "Applications": ("enhancement", "shallow_focus", "fusion"),
     "Measures": ("metrics",),
