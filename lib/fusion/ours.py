@@ -4,7 +4,8 @@ A *decision* copies each pixel from one frame. Where it is right nothing is bett
 copies it copies to the last bit. A *blend* puts bands of a Laplacian pyramid together from all
 frames. Nothing is better at outlines, where what one frame shows beside an edge is hidden by blur in
 the other, between two focal planes, and in noise. Both are made here, from the same evidence, the
-energy of detail above that of noise, and each is used where it is the better one.
+energy of detail above that of noise, and each is used where it is the better one. Small things are
+tried: a sharp picture, blurred, looks like an unsharp one, and an unsharp one, blurred, does not look sharp.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 
 from lib.fusion import pyramid
-from lib.fusion.stack import as_image, check_maps, check_shape, fill, frames, luma, per_channel
+from lib.fusion.stack import as_image, check_maps, check_shape, fill, frames, luma, per_channel, small_regions
 
 SCALES = (2.0, 4.0)
 """Sigma of the Gaussians over which the squared gradient is averaged, pixels."""
@@ -23,22 +24,25 @@ FINE = 1.0
 """Sigma of the Gaussian over which the energy of a band is averaged, pixels of its level."""
 CLEAR = 20.0
 """How many times the energy of noise counts as evidence."""
-LEAD = 1 / 3
-"""Lead in fine detail that overrules the vote of the neighbors: twice their energy."""
-SPILL, REACH = 0.05, 8
-"""Part of the energy of what is up to so many pixels away that does not count: strong edges, blurred, reach there."""
-REGION = 12.0, 3.0
-"""What a region needs to stay: so many pixels' worth of evidence, and so many times the square root of its area."""
-NARROW, ISLAND = 0.6, (8.0, 2.0)
-"""The same for islands of a few pixels, and the sigma over which their detail is averaged."""
-BORDER = 2
-"""Pixels to each side of a border between two regions that are blended."""
-FEATHER = 0.8
-"""Sigma of the Gaussian that softens the borders of the regions, pixels."""
+REGION = 0.01
+"""Part of the picture that a region has at least; smaller ones are tried, see `_try_small`."""
+TRIALS, NARROW = (1.0, 2.0, 4.0), 0.6
+"""Sigmas by which one picture is blurred to look like another; and that over which their difference is averaged."""
+TRIAL_CLEAR = 60.0
+"""How many times the energy of noise counts in a trial."""
+LEAD = 0.5
+"""Lead at which what the neighbors' vote has not found is tried, too."""
+EVIDENCE = 8.0, 3.0
+"""What a small region needs to stay: so many pixels' worth of a lead, and so many times the square root of its area."""
+FEATHER = 1.25
+"""Sigma of the Gaussian that softens the borders of the regions, pixels; its kernel adds up to 1 to the last bit."""
+BORDER = 3
+"""Pixels to each side of a border between two regions in which the decision is not sure."""
 MAJORITY = (0.4, 0.5)
 """Share of the evidence at which a decision begins to count, and counts in full."""
-AGREEMENT = 5 / 255
-"""Difference from the decision up to which a blend adds nothing; at twice that it is believed."""
+AGREEMENT = 5 / 255, 15 / 255
+"""Difference up to which a blend adds nothing to a decision without a majority, and to one at a border; at twice
+that it is believed."""
 BLOCK, SMOOTHEST = 16, 0.1
 """Side in pixels of the blocks in which noise is measured, and the part of them that holds nothing else."""
 ROUNDING, VISIBLE = 0.5 / 255, 1.5 / 255
@@ -47,6 +51,9 @@ DOUBT = 10.0
 """Times the noise, in energy, that a decision has to be clear by to be half as good as a blend."""
 BIAS = 0.25
 """Weight of noise beside that of blur in a blend: the sharpest frame is blurred too, so what others lack is more."""
+
+NEAR = np.ones((3, 3), np.uint8)
+"""A blend is nowhere brighter or darker than all frames are in these pixels around: no halos."""
 
 _GRAY_NOISE = 0.447
 """Variance of the luma of noise that has variance 1 in each channel."""
@@ -65,7 +72,7 @@ def fuse(stack, blur_maps=None):
     Parameters
     ----------
     stack : sequence of (H, W[, 3]) ndarray
-        In [0, 1]; gone through four times, a frame at a time.
+        In [0, 1]; gone through five times, a frame at a time.
     blur_maps : sequence of (H, W) ndarray, optional
         As in `decide`.
 
@@ -90,11 +97,11 @@ def fuse(stack, blur_maps=None):
     (True, True)
     """
     survey = _survey(stack)
-    labels, sure = _decide(stack, blur_maps, survey)
-    certain = _certain(labels, sure)
-    decided, total, bands = 0.0, None, None
+    labels, majority, above_noise = _decide(stack, blur_maps, survey)
+    decided, total, bands, lowest, highest = 0.0, None, None, np.inf, -np.inf
     for number, frame in enumerate(frames(stack)):
         decided = decided + per_channel(_blur(np.float32(labels == number), FEATHER), frame) * frame
+        lowest, highest = np.minimum(lowest, cv2.erode(frame, NEAR)), np.maximum(highest, cv2.dilate(frame, NEAR))
         gray, weights, parts = luma(frame), [], pyramid.split(frame)
         for level, band in enumerate(pyramid.split(gray)[:-1]):
             weights.append(_blend_weight(band, survey, level))
@@ -102,10 +109,14 @@ def fuse(stack, blur_maps=None):
         parts = [per_channel(weight, part) * part for weight, part in zip(weights, parts, strict=True)]
         bands = parts if bands is None else [a + b for a, b in zip(bands, parts, strict=True)]
         total = weights if total is None else [a + b for a, b in zip(total, weights, strict=True)]
-    change = pyramid.join([band / per_channel(w, band) for band, w in zip(bands, total, strict=True)]) - decided
-    size = np.abs(change) if change.ndim == 2 else np.abs(change).max(axis=2)
-    believed = np.clip(size / (AGREEMENT * survey.peak) - 1, 0, 1)
-    decision = sure.above_noise * (1 - (1 - certain) * believed)
+    blend = pyramid.join([band / per_channel(w, band) for band, w in zip(bands, total, strict=True)])
+    change = np.clip(blend, lowest, highest) - decided
+    size = (np.abs(change) if change.ndim == 2 else np.abs(change).max(axis=2)) / survey.peak
+    unsure = [
+        (1 - good) * np.clip(size / least - 1, 0, 1)
+        for good, least in zip((majority, _inside(labels)), AGREEMENT, strict=True)
+    ]
+    decision = above_noise * (1 - np.maximum(*unsure))
     return as_image(decided + per_channel(1 - decision, change) * change)
 
 
@@ -117,9 +128,8 @@ def decide(stack, blur_maps=None):
         (E_n + tau * P_n) / (sum of E + tau),  P_n = exp(-M_n) / sum of exp(-M)
 
     with the gradient energy E of the scale, the map M and an energy tau just above that of noise. Shares
-    add up to 1, and so does P, the probability of each frame by the maps alone. Clear evidence in the two
-    finest bands overrules the vote. Regions stay by their evidence, not by their size: one that has too
-    little for its area is given to its surroundings, a sharp thing of five by five pixels is not.
+    add up to 1, and so does P, the probability of each frame by the maps alone. Small regions stay by a
+    trial, not by their size: blurred, a sharp picture looks like an unsharp one, and never the other way.
 
     Parameters
     ----------
@@ -152,17 +162,6 @@ class _Survey(NamedTuple):
     """The frame that has it in the finest band."""
     second: np.ndarray
     """The second highest energy there."""
-    narrow: list
-    """The highest energy of narrow detail, see `_narrow_detail`."""
-    narrow_leader: np.ndarray
-    """The frame that has it."""
-
-
-class _Sure(NamedTuple):
-    """How good a decision is at each pixel, by two measures in [0, 1]."""
-
-    majority: np.ndarray
-    above_noise: np.ndarray
 
 
 def _survey(stack):
@@ -171,54 +170,35 @@ def _survey(stack):
         gray = np.float32(luma(frame))
         peak, noise = max(peak, float(gray.max())), min(noise, _noise(gray))
         gradients = gradients + _gradient_energy(gray)
-        energies = [_energy(band) for band in pyramid.split(gray)[:-1]] or [np.zeros_like(gray)]
-        detail = _narrow_detail(gray)
+        energies = _finest(gray, pyramid.LEVELS)
         if highest is None:
-            highest, narrow = energies, detail
-            leader, narrow_leader = np.zeros((2, *gray.shape), np.int32)
-            second = np.zeros(gray.shape, np.float32)
+            highest, leader, second = energies, np.zeros(gray.shape, np.int32), np.zeros(gray.shape, np.float32)
             continue
         ahead = energies[0] > highest[0]
         leader[ahead] = number
         second = np.where(ahead, highest[0], np.maximum(second, energies[0]))
         highest = [np.maximum(a, b) for a, b in zip(highest, energies, strict=True)]
-        ahead = detail[0] > narrow[0]
-        narrow_leader[ahead] = number
-        for kept, new in zip(narrow, detail, strict=True):
-            kept[ahead] = new[ahead]
     peak = peak or 1.0
     noise = max(noise, (ROUNDING * peak) ** 2)
-    return _Survey(peak, noise, gradients, highest, leader, second, narrow, narrow_leader)
+    return _Survey(peak, noise, gradients, highest, leader, second)
 
 
 def _decide(stack, blur_maps, survey):
+    """The labels; and, in [0, 1], how much of the evidence is theirs, and how good they are beside a mean."""
     tau = CLEAR * _GRAY_NOISE * _GRADIENT_NOISE * survey.noise
-    votes = labels = fine = coarse = leaders = None
+    votes = labels = fine = None
     for number, (frame, prior) in enumerate(zip(frames(stack), _priors(stack, blur_maps), strict=True)):
         gray = np.float32(luma(frame))
         share = ((_gradient_energy(gray) + tau * prior) / (survey.gradients + tau)).mean(axis=0)
-        share = _blur(share, VOTE)
-        finest, next_finest = _two_finest(gray)
+        share, finest = _blur(share, VOTE), _finest(gray)[0]
         if votes is None:
-            votes, labels, leaders = share, np.zeros(gray.shape, np.int32), next_finest.copy()
-            fine, coarse = finest, next_finest
+            votes, labels, fine = share, np.zeros(gray.shape, np.int32), finest
             continue
         better = share > votes
-        for kept, new in ((votes, share), (fine, finest), (coarse, next_finest)):
-            kept[better] = new[better]
-        labels[better] = number
-        leaders[survey.leader == number] = next_finest[survey.leader == number]
-    clear = _clear(survey, survey.highest[0])
-    of_noise = CLEAR * _GRAY_NOISE * survey.noise * _BAND_NOISE[1]
-    lead = np.minimum(_lead(survey.highest[0], fine, clear), _lead(leaders, coarse, of_noise))
-    labels = np.where(lead > LEAD, survey.leader, labels)
-    is_leader = labels == survey.leader
-    fine = np.where(is_leader, survey.highest[0], fine)
-    other = np.where(is_leader, survey.second, survey.highest[0])
-    labels = _keep_regions(labels, _lead(fine, other, clear), len(stack))
-    labels = _add_islands(stack, labels, survey)
+        votes[better], fine[better], labels[better] = share[better], finest[better], number
     majority = np.clip((votes - MAJORITY[0]) / (MAJORITY[1] - MAJORITY[0]), 0, 1)
-    return labels, _Sure(majority, _above_noise(fine, other, survey))
+    other = np.where(labels == survey.leader, survey.second, survey.highest[0])
+    return _try_small(stack, labels, survey), majority, _above_noise(fine, other, survey)
 
 
 def _priors(stack, blur_maps):
@@ -235,56 +215,43 @@ def _likely(blur_map, frame):
     return np.exp(-np.asarray(blur_map, np.float32))
 
 
-def _lead(energy, other, clear):
-    """By how much one energy is ahead of another, from -1 to 1; little where both are hardly above `clear`."""
-    return (energy - other) / (energy + other + np.float32(clear))
+def _try_small(stack, labels, survey):
+    """The labels, with small regions only where a trial by blur is for them.
 
-
-def _clear(survey, highest):
-    """Energy of the finest band that counts as evidence: well above noise and what an edge nearby has spilled."""
-    window = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
-    return CLEAR * _GRAY_NOISE * _BAND_NOISE[0] * survey.noise + SPILL * cv2.dilate(highest, window)
-
-
-def _keep_regions(labels, lead, count):
-    """The labels, without the regions whose evidence is too little for their area."""
-    weak = np.zeros(labels.shape, bool)
-    for number in range(count):
-        region, strong = _regions(labels == number, lead, *REGION)
-        weak |= ~strong[region] & (region > 0)
-    return fill(labels, weak)
-
-
-def _add_islands(stack, labels, survey):
-    """The labels, and small things that stand by themselves where another frame is sharp around them."""
-    own = [np.zeros(labels.shape, np.float32) for _ in survey.narrow]
+    They are tried against the picture of the large regions alone.
+    """
+    area = int(np.ceil(REGION * labels.size))
+    large = fill(labels, np.any([small_regions(labels == number, area) for number in range(len(stack))], axis=0))
+    picture = sum(np.float32(luma(frame)) * (large == number) for number, frame in enumerate(frames(stack)))
+    tried = large.copy()
     for number, frame in enumerate(frames(stack)):
-        chosen = labels == number
-        for kept, new in zip(own, _narrow_detail(np.float32(luma(frame))), strict=True):
-            kept[chosen] = new[chosen]
-    clear = _clear(survey, survey.narrow[0])
-    lead = np.minimum(*(_lead(most, here, clear) for most, here in zip(survey.narrow, own, strict=True)))
-    labels = labels.copy()
-    for number in range(len(stack)):
-        region, strong = _regions((lead > LEAD) & (survey.narrow_leader == number), lead, *ISLAND)
-        beside = cv2.dilate(np.uint8(labels == number), np.ones((3, 3), np.uint8))
-        strong &= np.bincount(region.ravel(), beside.ravel(), len(strong)) == 0
-        labels[strong[region] & (region > 0)] = number
-    return labels
+        lead = _lead(np.float32(luma(frame)), picture, survey.noise)
+        for candidates in (labels == number, lead > LEAD):
+            mask = np.uint8(candidates & (large != number))
+            count, region, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+            least, per_width = EVIDENCE
+            needed = np.maximum(least, per_width * np.sqrt(stats[:, cv2.CC_STAT_AREA]))
+            strong = np.bincount(region.ravel(), lead.ravel(), count) >= needed
+            tried[strong[region] & (region > 0)] = number
+    return tried
 
 
-def _regions(mask, lead, least, per_width):
-    """The regions of a mask by number, 0 outside, and which of them have enough evidence."""
-    count, region, stats, _ = cv2.connectedComponentsWithStats(np.uint8(mask), connectivity=8)
-    evidence = np.bincount(region.ravel(), lead.ravel(), count)
-    return region, evidence >= np.maximum(least, per_width * np.sqrt(stats[:, cv2.CC_STAT_AREA]))
+def _lead(picture, other, noise):
+    """By how much better a picture, blurred, looks like another than that one, blurred, like it: from -1 to 1."""
+    like, unlike = _likeness(other, picture), _likeness(picture, other)
+    return (like - unlike) / (like + unlike + np.float32(TRIAL_CLEAR * _GRAY_NOISE * noise))
 
 
-def _certain(labels, sure):
-    """Where a decision may count: away from borders, and where a frame has most of the evidence."""
+def _likeness(picture, other):
+    """Squared difference of a picture, blurred as is best for each pixel, from another."""
+    return np.min([_blur((_blur(picture, sigma) - other) ** 2, NARROW) for sigma in TRIALS], axis=0)
+
+
+def _inside(labels):
+    """1 away from the borders of the regions, 0 at them."""
     window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BORDER + 1, 2 * BORDER + 1))
     inside = np.float32(cv2.morphologyEx(np.float32(labels), cv2.MORPH_GRADIENT, window) == 0)
-    return np.clip(2 * _blur(inside, BORDER / 2) - 1, 0, 1) * sure.majority
+    return np.clip(2 * _blur(inside, BORDER / 2) - 1, 0, 1)
 
 
 def _above_noise(fine, other, survey):
@@ -335,16 +302,9 @@ def _gradient_energy(gray):
     return np.stack([_blur(squared, scale) for scale in SCALES])
 
 
-def _two_finest(gray):
-    """Energies of the two finest bands, both in the size of the picture."""
-    finest, *coarser = [_energy(band) for band in pyramid.split(gray, 2)[:-1]] or [np.zeros_like(gray)]
-    return finest, cv2.resize(coarser[0], gray.shape[::-1]) if coarser else finest.copy()
-
-
-def _narrow_detail(gray):
-    """Squared detail of one and of two pixels' width, averaged so narrowly that a thing of a few pixels has its own."""
-    finest = pyramid.split(gray, 1)[0]
-    return [_blur(each**2, NARROW) for each in (finest, gray - _blur(gray, 2.0))]
+def _finest(gray, levels=1):
+    """Energies of the bands of a pyramid; a picture too small for one has no detail."""
+    return [_energy(band) for band in pyramid.split(gray, levels)[:-1]] or [np.zeros_like(gray)]
 
 
 def _energy(band):
