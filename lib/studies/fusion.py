@@ -162,17 +162,17 @@ def fuse_all(stack, paper_step, models=MODELS[:1], for_table3=False):
     -------
     dict of (H, W, 3) ndarray
     """
-    fused = {method: fusion.fuse(stack, method) for method in ("gff", "gfdf", "ifgd", "pyramid")}
+    by_maps = fusion.METHODS.taking("blur_maps")
+    without = [name for name in fusion.METHODS if name not in by_maps and (for_table3 or name != "gff-table3")]
+    fused = {method: fusion.fuse(stack, method) for method in without}
     if for_table3:
-        fused["gff-table3"] = fusion.fuse(stack, "gff-table3")
         fused["ifgd, Poisson"] = fusion.fuse(stack, "ifgd", reconstruct=ifgd.poisson)
     for model in models:
         maps = [refinement.refine(blur_map_of(frame, model, paper_step, "hard"), frame) for frame in stack]
         fused["paper" if model == MODELS[0] else f"paper, {model}"] = fusion.fuse(stack, "paper", blur_maps=maps)
     maps = [blur_map_of(frame, MODELS[0], 8, "expected") for frame in stack]
     fused["defocus, no maps"] = fusion.fuse(stack, "defocus")
-    fused["defocus"] = fusion.fuse(stack, "defocus", blur_maps=maps)
-    return fused
+    return fused | {name: fusion.fuse(stack, name, blur_maps=maps) for name in by_maps if name != "paper"}
 
 
 def blur_map_of(frame, model, step, labels):
