@@ -19,7 +19,8 @@ def runs(tmp_path):
     chapter = one / "chapters" / "walk"
     chapter.mkdir(parents=True)
     result = {"error": 0.25, "seconds_of_cpu": 3.1, "by_level": [0.5, float("nan")]}
-    records.write(one / "scenes.json", result, profile="quick", data="none", seed=0, seconds=5.0)
+    data = {"photos": 2, "inputs": "0123"}
+    records.write(one / "scenes.json", result, profile="quick", data=data, seed=0, seconds=5.0)
     cv2.imwrite(str(chapter / "fig-walk.png"), np.arange(300, dtype=np.uint8).reshape(10, 10, 3))
     (chapter / "table-1.csv").write_text("method,error,CPU seconds\npaper,0.5,3.25\n")
     cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", text="0.25\n")])
@@ -38,6 +39,7 @@ def test_when_and_how_long_may_differ(runs):
     record = json.loads((two / "scenes.json").read_text())
     record |= {"seconds": 9.0, "date": "yesterday", "commit": None, "machine": {}}
     record["result"]["seconds_of_cpu"] = 4.4
+    record["data"]["inputs"] = "4567"
     (two / "scenes.json").write_text(json.dumps(record))
     rewrite(two / "chapters" / "walk" / "table-1.csv", "3.25", "4.5")
     assert differences.differences(one, two) == []

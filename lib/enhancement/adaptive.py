@@ -56,13 +56,13 @@ def gain(sigma_map, curve=FIGURE_11):
 
     Parameters
     ----------
-    sigma_map : (H, W) ndarray
-        Defocus map M, sigma in pixels.
+    sigma_map : ndarray
+        Defocus map M, sigma in pixels, or any other array of sigma.
     curve : GainCurve
 
     Returns
     -------
-    (H, W) float32 ndarray
+    float32 ndarray
         0 to ``curve.strength``. It is half of that where M is ``beta1`` or ``beta2`` times 19 pixels, if
         the two are far from each other.
 
@@ -76,7 +76,10 @@ def gain(sigma_map, curve=FIGURE_11):
     >>> print(gain([[0, 0.15 * 19, 5, 0.4 * 19, 19]]).round(3))
     [[0.022 1.    1.935 0.999 0.   ]]
     """
-    M = images.check_map(sigma_map) / np.float32(FULL_SCALE)
+    M = np.asarray(sigma_map, np.float32) / np.float32(FULL_SCALE)
+    if not np.isfinite(M).all():
+        msg = "Expected a finite defocus map, got NaN or infinity; mask or fill them first."
+        raise ValueError(msg)
     rise = expit(curve.alpha1 * (M - curve.beta1))
     fall = expit(curve.alpha2 * (curve.beta2 - M))  # 1 - expit(x) = expit(-x)
     return curve.strength * rise * fall
