@@ -130,7 +130,8 @@ def test_a_run_is_adopted_whole(project, monkeypatch):
     larger = paths.RESULTS / "local" / "error.json"
     records.write(larger, {"of": "former"}, profile="local", data="-", seed=0, seconds=1)
     run_all()
-    adopt.adopt("quick")
+    folders = adopt.adopt("quick")
+    assert folders == [paths.DATA / "weights", paths.RESULTS / "quick", paths.RESULTS / "local"]
     assert {path.name for path in (paths.DATA / "weights").iterdir()} == {"tiny.keras", "tiny.md"}
     assert not larger.exists()
     assert sorted(path.stem for path in (paths.RESULTS / "quick").iterdir()) == ["apart", "error", "train_tiny"]

@@ -41,8 +41,9 @@ def adopt(profile):
         msg = f"Nothing is taken from {paths.run()}: {'; '.join(found)}. Complete it: make reproduce PROFILE={profile}."
         raise AdoptionError(msg)
     moves = {paths.weights(): paths.DATA / "weights", paths.run() / "records": paths.RESULTS / profile}
-    gone = [paths.RESULTS / larger for larger in PROFILES[PROFILES.index(profile) + 1 :]]
-    _replace(moves, [folder for folder in gone if folder.exists()])
+    larger = [paths.RESULTS / each for each in PROFILES[PROFILES.index(profile) + 1 :]]
+    gone = [folder for folder in larger if folder.exists()]
+    _replace(moves, gone)
     return [*moves.values(), *gone]
 
 

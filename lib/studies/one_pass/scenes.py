@@ -25,9 +25,9 @@ GREATEST_SIGMA = 20.0
 """Pixels."""
 HELD_OUT = 10
 """Every tenth photo of a set watches over the training."""
-PLAIN = 0.15
+PLAIN = 0.25
 """Share of the surfaces that are plain, but for those that fill an evenly blurred scene: nothing tells there."""
-EVEN = 0.3
+EVEN = 0.25
 """Share of the scenes that are one surface, blurred evenly."""
 LIGHT = 0.65
 """Share of the scenes whose lens works on light; in the others, as in the paper, on stored values."""
@@ -262,7 +262,7 @@ def _signed_sigma(count, rng):
     lot = rng.random()
     layer = 0 if lot < 0.25 else -1 if lot < 0.6 else rng.integers(count)  # in focus: the far, the near, or any
     focus = depths[layer][tuple(rng.integers(MARGIN, TILE - MARGIN, 2))]
-    greatest = rng.uniform(0.5, 12) if rng.random() < 0.5 else rng.uniform(8, GREATEST_SIGMA)
+    greatest = rng.uniform(0.5, 12) if rng.random() < 0.6 else rng.uniform(8, GREATEST_SIGMA)
     inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
     scale = greatest / max(max(np.abs(depth[inner] - focus).max() for depth in depths), 0.08)
     return [np.clip(scale * (depth - focus), -GREATEST_SIGMA, GREATEST_SIGMA) for depth in depths]

@@ -72,7 +72,7 @@ class Recipe:
     sigma_weight: float = 0.3
     scenes: int = 600
     growth: float = 1.0
-    most_scenes: int = 20_000
+    most_scenes: int = 6_000
     quarters: float = 0.5
 
     def rate_at(self, step, steps):
