@@ -17,7 +17,7 @@ LEAST = 64
 """The shortest of them."""
 TILE = 1600
 """Side of a tile of a large photo, pixels: 0.4 GB."""
-OVERLAP = 416
+OVERLAP = 512
 """Of neighboring tiles, pixels: with less they differ from the whole by more than 0.05 px here and there."""
 LARGEST = 4_200_000
 """Photos of up to so many pixels are seen whole."""
