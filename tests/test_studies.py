@@ -298,8 +298,8 @@ def test_an_edit_makes_stale_what_reaches_it_and_nothing_else(tmp_path):
     assert studies == {"ablation"}
     assert pages == {name for name in chapters.chapters() if "ablation" in chapters.reads(name)} | scoreboard
     studies, pages = changed("lib/studies/enfuse.py", '"--hard-mask"', '"--soft-mask"')
-    assert studies == {"fusion_benchmark"}
-    assert pages == {"fusion"} | scoreboard
+    assert studies == {"fusion_benchmark", "fusion_truth"}  # which run enfuse
+    assert pages == {"fusion", "fusion_metrics"} | scoreboard
     words = "What each part of SpectrumNet is good for"
     assert changed("lib/studies/models.py", words, "What its parts are good for") == [set(), set()]
     head = "import numpy as np\n"

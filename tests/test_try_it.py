@@ -27,7 +27,8 @@ from PIL import Image
 from scipy import ndimage
 
 from book._ext import try_it
-from lib import blur_map, enhancement, one_pass, optics, paths
+from lib import enhancement, one_pass, optics, paths
+from lib.cli import map_files
 from lib.one_pass import export
 from lib.shallow_focus import weights
 
@@ -265,7 +266,7 @@ def test_the_saved_picture_of_the_map_says_its_scale(page, head, tmp_path):
     peak = float(re.fullmatch(r".* sigma in pixels = value / 65535 \* (\d+)", said)[1])
     assert np.abs(picture / 65535 * peak - np.clip(sigma, 0, peak)).max() < peak / 65535
     (tmp_path / file).write_bytes(data)  # and the command line reads it
-    assert np.abs(blur_map.read_map(tmp_path / file, (288, 288)) - np.clip(sigma, 0, peak)).max() < peak / 65535
+    assert np.abs(map_files.read_map(tmp_path / file, (288, 288)) - np.clip(sigma, 0, peak)).max() < peak / 65535
 
 
 @pytest.mark.skipif(not chromium.REQUIRED, reason="speed is measured by make browser")

@@ -145,7 +145,7 @@ def reads(name, book=paths.BOOK):
     ['inference']
     """
     source = _source(name, book)
-    named = [re.sub(r"\{.*?\}", "*", each) for each in re.findall(r'records\.read\(f?"(.+?)"\)', source)]
+    named = [re.sub(r"\{.*?\}", "*", each) for each in re.findall(r'(?:records\.read|recorded)\(f?"(.+?)"\)', source)]
     if "scoreboard" in source:
         named = ["*"]
     return [each for each in register.studies() if any(fnmatch.fnmatchcase(each, pattern) for pattern in named)]
