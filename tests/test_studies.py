@@ -245,8 +245,6 @@ DIRTY = {
     "comparison_masks",
     "comparison_scenes",
     "fusion_rendered",
-    "networks",
-    "table3",
     "train_dmenet-compact",
     "train_spectrum_net-lens",
 }
