@@ -3,7 +3,7 @@
 /** Sigma in pixels that the paper's parameters call 1. */
 export const FULL_SCALE = 19;
 const LOW_PASS = 3; // sigma of B, pixels
-const STEPS = 64; // of the gain, a pixel
+const STEPS = 256; // of the gain, a pixel
 
 /** The gain at a defocus, eqs. 8 to 10. */
 export function gain(sigma, { alpha1, beta1, alpha2, beta2, strength }) {
