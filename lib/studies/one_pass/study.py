@@ -43,8 +43,8 @@ A photo, (H, W, 3) in [0, 1], to sigma in pixels, 0 to 19, and the ends of its 8
 - **Network**: `lib.one_pass.network`, {result["weights"]:,} weights, stored in float16 (`one_pass.npz`), and the same
   for other programs (`one_pass.onnx`): "photo", (N, H, W, 3) float32 with sides that are multiples of 32 and at least
   64, to "sigma", (N, H, W, 3): sigma, low, high.
-- **Scenes** (`lib.studies.one_pass`): {result["scenes"]:,} of 256x256 pixels at the end, rendered from the training photos of
-  {", ".join(sets)}; kernels of no camera in particular (`kernels`); noise up to 10 gray
+- **Scenes** (`lib.studies.one_pass`): {result["scenes"]:,} of 256x256 pixels at the end, rendered from the training
+  photos of {", ".join(sets)}; kernels of no camera in particular (`kernels`); noise up to 10 gray
   levels, JPEG, rescaling (`degrade`).
 - **Recipe**: {result["steps"]:,} steps of {result["recipe"]["batch"]} scenes or four times as many quarters, Adam,
   rate {result["recipe"]["rate"]:g}{_before(result)}.
