@@ -63,4 +63,4 @@ def test_networks_compare_where_they_have_seen_as_many_samples(trained):
 
 def test_without_records_nothing_is_said(trained):
     assert table_2.by_budget(["a"]) == {}
-    assert table_2.recorded("table_2_a") is None
+    assert records.recorded("table_2_a") is None

@@ -226,6 +226,14 @@ def load(path):
     return json.loads(path.read_text())
 
 
+def recorded(name, profile=None):
+    """The record of a study, as `read` reads it; None where it has not been made yet."""
+    try:
+        return read(name, profile)
+    except FileNotFoundError:
+        return None
+
+
 def state(name, profile=None):
     """Whether a record still tells of the code and the networks that are here.
 

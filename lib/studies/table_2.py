@@ -136,14 +136,6 @@ def _blur_larger(gray, corners, size, out):
 # What the records say
 
 
-def recorded(name, profile=None):
-    """The record of a study, as `records.read` reads it; None where it has not been made yet."""
-    try:
-        return records.read(name, profile)
-    except FileNotFoundError:
-        return None
-
-
 def by_budget(networks, profile=None):
     """The test accuracies that are recorded, by samples seen: networks compare where they have seen as many.
 
@@ -160,9 +152,9 @@ def by_budget(networks, profile=None):
     """
     found = {}
     for network in networks:
-        several = recorded(f"seeds_{network}", profile) or {"result": {"rows": []}}
+        several = records.recorded(f"seeds_{network}", profile) or {"result": {"rows": []}}
         names = f"table_2_{network}", f"train_{network}-paper"
-        single = [record for name in names if (record := recorded(name, profile))]
+        single = [record for name in names if (record := records.recorded(name, profile))]
         rows = [record["result"] | {"seed": record["seed"]} for record in single] + several["result"]["rows"]
         for row in rows:
             by_seed = found.setdefault(row["history"][-1]["samples"], {}).setdefault(network, {})

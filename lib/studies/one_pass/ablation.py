@@ -94,13 +94,11 @@ def _train(job, smaller, label, changes, places):
     return {"label": label} | training.state["history"][-1]
 
 
-def table():
-    """The rows of `ablation`, where it was run."""
+def table(record):
+    """The rows of `ablation`'s record; `record` is None where it was not run."""
     columns = {"change": "", "error": ".2f", "bias": "+.2f", "with noise": ".2f", "at 0": ".2f", "at 10": ".1f"}
     keys = ("label", "dev", "dev_bias", "dev_2", "reads_0", "reads_10")
-    try:
-        record = records.read("one_pass_ablation")
-    except FileNotFoundError:
+    if record is None:
         return figures.table(columns, [], "Not run yet: `defocus study one_pass_ablation`.")
     rows = [tuple(row[key] for key in keys) for row in record["result"]["rows"]]
     note = "Dev scenes, pixels; and the reading of photos that were blurred evenly by 0 and by 10 pixels."

@@ -315,15 +315,15 @@ def table(scene_rows, camera_rows, note):
 BESIDE = ("one_pass", "ours", "mobilenet_v2-lens", "dmenet", "constant")
 
 
-def beside():
-    """The network beside others, from the records of the comparisons."""
-    of_scenes = comparisons.untuned(records.read("comparison_scenes")["result"]["rows"])
+def beside(on_scenes, by_camera, masks):
+    """The network beside others, from the records of the comparisons: of scenes, of a camera's photos, of masks."""
+    of_scenes = comparisons.untuned(on_scenes["result"]["rows"])
     newer = [row for row in of_scenes if comparisons.scene_of(row["scene"]) in public_sets.MIDDLEBURY_2006]
     parts = {
         "scenes": comparisons.table(of_scenes, ["all.mae"]),
         "those of 2006": comparisons.table(newer, ["all.mae"]),
-        "camera": comparisons.table(records.read("camera")["result"]["rows"], ["mae"]),
-        "ROC area": comparisons.table(records.read("comparison_masks")["result"]["rows"], ["auc"]),
+        "camera": comparisons.table(by_camera["result"]["rows"], ["mae"]),
+        "ROC area": comparisons.table(masks["result"]["rows"], ["auc"]),
     }
     rows = []
     for method in BESIDE:
