@@ -14,6 +14,7 @@ from skimage.metrics import structural_similarity
 
 from lib import fusion, images, metrics, optics, scenes
 from lib.studies import enfuse, public_sets
+from lib.studies.fusion import QUICK_PART
 from lib.studies.register import study
 
 NOISE = 0.02
@@ -24,8 +25,6 @@ EDGE, BAND = 1.0, 8
 """Jump of sigma at an edge in depth, and how far around it an error counts as near, pixels."""
 EXPOSURE = np.float32([0.85, 0.9, 0.95])
 """Light of the second frame, in red, green and blue, where seams are looked for: darker, and of another white."""
-PART = np.s_[120:280, 300:500]
-"""Of the motorcycle, for the quick profile."""
 TRUTHS = "PSNR", "SSIM"
 
 
@@ -55,7 +54,7 @@ def on_kinds_of_truth(job):
 
 def _pairs(profile):
     if profile == "quick":
-        image, depth = (each[PART] for each in scenes.motorcycle())
+        image, depth = (each[QUICK_PART] for each in scenes.motorcycle())
         _, (near, far) = scenes.stack(image, depth)
         blurred = cv2.GaussianBlur(image, (0, 0), 3)
         frames = [np.where((near < far)[..., None] == first, image, blurred) for first in (True, False)]
