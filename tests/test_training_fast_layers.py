@@ -7,11 +7,22 @@ from lib.training import fast_layers
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("side", [1, 2, 4])
-def test_depthwise_gradients_are_tensorflows(side, stride):
+@pytest.mark.parametrize("side", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("size", [3, 5])
+def test_depthwise_gradients_are_tensorflows(size, side, stride):
     x = tf.random.stateless_normal((5, side, side, 6), (1, 2))
-    plain = keras.layers.DepthwiseConv2D(3, stride, "same", use_bias=False)
-    assert_same_gradients(plain, fast_layers.SmallDepthwiseConv2D(3, stride, "same", use_bias=False), x)
+    plain = keras.layers.DepthwiseConv2D(size, stride, "same", use_bias=False)
+    assert_same_gradients(plain, fast_layers.MatrixDepthwiseConv2D(size, stride, "same", use_bias=False), x)
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, "same"), (2, "same"), (2, "valid")])
+@pytest.mark.parametrize("side", [5, 4, 2, 1])
+def test_separable_gradients_are_tensorflows(side, stride, padding):
+    x = tf.random.stateless_normal((5, side, side, 6), (1, 2))
+    options = {"strides": stride, "padding": padding, "use_bias": False}
+    size = 1 if padding == "valid" else 5
+    plain = keras.layers.SeparableConv2D(4, size, **options)
+    assert_same_gradients(plain, fast_layers.MatrixSeparableConv2D(4, size, **options), x)
 
 
 def assert_same_gradients(plain, quick, x):
@@ -25,9 +36,9 @@ def assert_same_gradients(plain, quick, x):
             tape.watch(x)
             y = layer(x)
             loss = tf.reduce_sum(tf.sin(y))
-        results.append((y, *tape.gradient(loss, [x, layer.kernel.value])))
+        results.append((y, *tape.gradient(loss, [x, *(each.value for each in layer.trainable_weights)])))
     for expected, got in zip(*results, strict=True):
-        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("bias", [False, True])
