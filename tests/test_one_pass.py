@@ -11,9 +11,9 @@ import scipy.fft
 
 from lib import filling, one_pass, optics, paths, photos
 from lib.guided_filter import guided_filter
-from lib.one_pass import export, interval, use
+from lib.one_pass import interval, sizes, use, weights
 from lib.studies import records
-from lib.studies.one_pass import degrade, kernels, scenes, study
+from lib.studies.one_pass import degrade, export, kernels, scenes, study
 
 needs_photos = pytest.mark.skipif(photos.MIRROR not in os.environ, reason=f"{photos.MIRROR} names no mirror of photos")
 LENSES = [kernels.draw(np.random.default_rng(seed)) for seed in range(12)]
@@ -146,7 +146,7 @@ def blurred(image, sigma):
 
 def test_it_reads_sigma_of_photos_that_were_blurred_evenly():
     sharp = photos.load("china")[60:316, 200:456]
-    for sigma in (2, 4, 8):
+    for sigma in (2, 4, 8, 14):
         assert np.median(one_pass.estimate(blurred(sharp, sigma))) == pytest.approx(sigma, rel=0.3)
 
 
@@ -196,6 +196,24 @@ def test_the_weights_of_tiles_add_up_to_one(length):
     np.testing.assert_allclose(total, 1, atol=1e-6)
 
 
+def test_smaller_sizes_are_means_that_say_nothing_where_full_size_is_sure(flower):
+    smaller = sizes.reduce(flower[:7, :10], 4)
+    np.testing.assert_allclose(smaller[0, 0], flower[:4, :4].mean((0, 1)), atol=1e-6)
+    np.testing.assert_allclose(
+        smaller[1, 2], np.pad(flower[:7, :10], ((0, 1), (0, 2), (0, 0)), "edge")[4:, 8:].mean((0, 1)), atol=1e-6
+    )
+    sharp = np.float32([0.2, 0.15, 0.25])[:, None, None] * np.ones((1, 8, 8), np.float32)
+    unsure = np.float32([3, 0, 12])[:, None, None] * np.ones((1, 4, 4), np.float32)
+    np.testing.assert_allclose(sizes.combine(sharp.copy(), [unsure, unsure[:, :2, :2]]), sharp, rtol=0.01)
+
+
+def test_enlarged_maps_are_opencvs():
+    small = np.random.default_rng(0).random((3, 5, 7), np.float32)
+    expected = np.stack([cv2.resize(plane, (28, 20), interpolation=cv2.INTER_LINEAR) for plane in small])
+    parts = [sizes._enlarged(small, 4, top, (6, 26)) for top in (0, 6, 12)]
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), expected[:, :18, :26], atol=1e-6)
+
+
 def test_an_unknown_engine_is_refused(flower):
     with pytest.raises(ValueError, match="expected one of onnx, openvino, keras"):
         one_pass.estimate(flower, engine="tpu")
@@ -210,13 +228,13 @@ def test_use_imports_no_tensorflow():
 
 
 def test_shipped_files_are_small():
-    assert export.shipped(".npz").stat().st_size <= 3e6
-    assert export.shipped(".onnx").stat().st_size <= 3e6
+    assert weights.shipped(".npz").stat().st_size <= 3e6
+    assert weights.shipped(".onnx").stat().st_size <= 3e6
 
 
 @pytest.mark.slow
 def test_the_shipped_onnx_file_is_that_of_the_shipped_weights(flower, tmp_path):
-    export.export(export.shipped(".npz"), tmp_path / "again.onnx")
+    export.export(weights.shipped(".npz"), tmp_path / "again.onnx")
     again = use.estimate(flower, model=tmp_path / "again.onnx", filled=False)
     np.testing.assert_allclose(again, use.estimate(flower, filled=False), atol=1e-3)
 

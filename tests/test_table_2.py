@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lib import dataset, patches, paths
-from lib.studies import profiles, records, table_2
+from lib import dataset, patches
+from lib.studies import profiles, table_2
 
 
 def test_larger_patches_show_the_same_places(tmp_path, monkeypatch):
@@ -27,40 +27,34 @@ def test_larger_patches_show_the_same_places(tmp_path, monkeypatch):
     np.testing.assert_allclose(large[0, 7], alone, atol=1)
 
 
-@pytest.fixture
-def trained(tmp_path, monkeypatch):
-    """A folder of records of our own: write(name, samples, accuracy of each seed)."""
-    monkeypatch.setattr(paths, "RESULTS", tmp_path)
-
-    def write(name, samples, *accuracies):
-        rows = [
-            {"seed": seed, "history": [{"samples": samples}], "test": {"accuracy": accuracy}}
-            for seed, accuracy in enumerate(accuracies)
-        ]
-        result = {"rows": rows} if name.startswith("seeds") else rows[0]
-        records.write(tmp_path / "local" / f"{name}.json", result, profile="local", data={}, seed=0, seconds=1)
-
-    return write
+def trained(samples, *accuracies, several=False):
+    """A record of a training, or of several that differ in the seed."""
+    rows = [
+        {"seed": seed, "history": [{"samples": samples}], "test": {"accuracy": accuracy}}
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    return {"result": {"rows": rows} if several else rows[0], "seed": 0}
 
 
-def test_networks_compare_where_they_have_seen_as_many_samples(trained):
-    trained("table_2_a", 1500, 0.9)
-    trained("seeds_a", 500, 0.5, 0.75)
-    trained("table_2_b", 500, 0.6)
-    trained("seeds_b", 500, 0.6, 0.7)  # seed 0 is the same training
-    trained("train_b-paper", 3000, 0.95)
-    assert table_2.by_budget(["a", "b", "c"]) == {
+def test_networks_compare_where_they_have_seen_as_many_samples():
+    made = [
+        ("a", trained(500, 0.5, 0.75, several=True)),
+        ("a", trained(1500, 0.9)),
+        ("b", trained(500, 0.6, 0.7, several=True)),
+        ("b", trained(500, 0.6)),  # seed 0 is the same training
+        ("b", trained(3000, 0.95)),
+        ("c", None),
+    ]
+    assert table_2.by_budget(made) == {
         500: {"a": [0.5, 0.75], "b": [0.6, 0.7]},
         1500: {"a": [0.9]},
         3000: {"b": [0.95]},
     }
-    assert table_2.at_equal_budgets("a", ["b"], "local") == [(0.625, pytest.approx(0.65))]
-    trained("table_2_b", 1500, 0.8)
-    assert table_2.at_equal_budgets("a", ["b"], "local") == [(0.9, 0.8)]
+    assert table_2.at_equal_budgets("a", ["b"], made) == [(0.625, pytest.approx(0.65))]
+    assert table_2.at_equal_budgets("a", ["b"], [*made, ("b", trained(1500, 0.8))]) == [(0.9, 0.8)]
     with pytest.raises(LookupError, match="a and c"):
-        table_2.at_equal_budgets("a", ["c"])
+        table_2.at_equal_budgets("a", ["c"], made)
 
 
-def test_without_records_nothing_is_said(trained):
-    assert table_2.by_budget(["a"]) == {}
-    assert records.recorded("table_2_a") is None
+def test_without_records_nothing_is_said():
+    assert table_2.by_budget([("a", None)]) == {}

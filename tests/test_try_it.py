@@ -29,7 +29,7 @@ from scipy import ndimage
 from book._ext import try_it
 from lib import enhancement, one_pass, optics, paths
 from lib.cli import map_files
-from lib.one_pass import export
+from lib.one_pass.weights import shipped
 from lib.shallow_focus import weights
 
 HTML = paths.BUILD / "html"
@@ -173,7 +173,7 @@ def python_seconds(photo, threads):
     """What the network alone takes in Python."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(export.shipped(".onnx"), options)
+    session = onnxruntime.InferenceSession(shipped(".onnx"), options)
     padded = np.pad(photo, [(0, -side % 32) for side in photo.shape[:2]] + [(0, 0)], "reflect")
     given = {"photo": padded[None].astype(np.float32) / 255}
     seconds = []

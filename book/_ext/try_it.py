@@ -8,21 +8,25 @@ from pathlib import Path
 import cv2
 
 from lib import filling, paths
-from lib.one_pass import export, interval
+from lib.one_pass import interval, sizes, weights
 
 SAMPLES = ("dog", "bulb", "sumac", "flowers")
 SMALL = 192
 """Side of the pictures on the buttons, pixels."""
-CONSTANTS = {interval: ("NARROWER", "HALF_WEIGHT", "HALF_KEPT"), filling: ("PIXELS", "RADIUS", "EPSILON")}
+CONSTANTS = {
+    sizes: ("REDUCTIONS", "LEAST_WIDTH", "TOO_FINE", "NEAR_FOCUS"),
+    interval: ("NARROWER", "HALF_WEIGHT", "HALF_KEPT"),
+    filling: ("PIXELS", "RADIUS", "EPSILON"),
+}
 """By module; the page computes the same."""
 
 
 def add_files(static):
     """Put the network and the samples beside the page's code, in the folder of a site's static files."""
     folder = Path(static) / "try_it"
-    (folder / "one_pass.onnx.gz").write_bytes(gzip.compress(export.shipped(".onnx").read_bytes(), mtime=0))
+    (folder / "one_pass.onnx.gz").write_bytes(gzip.compress(weights.shipped(".onnx").read_bytes(), mtime=0))
     constants = {name: getattr(module, name) for module, names in CONSTANTS.items() for name in names}
-    (folder / "filling.json").write_text(json.dumps(constants))
+    (folder / "constants.json").write_text(json.dumps(constants))
     for name in SAMPLES:
         photo = paths.DATA / "photos" / "gb82" / f"{name}.png"
         shutil.copyfile(photo, folder / photo.name)

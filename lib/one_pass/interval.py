@@ -8,7 +8,7 @@ import numpy as np
 
 from lib import filling
 
-NARROWER = 0.65
+NARROWER = 0.6
 """Of the network's interval, so that it holds 80 % of the pixels. Chosen on the nine rendered scenes
 `public_sets.SCENES`; those of `public_sets.MIDDLEBURY_2006` and the camera's photos report whether it does."""
 HALF_WEIGHT = 0.45

@@ -8,7 +8,7 @@ import numpy as np
 
 from lib import images
 from lib.engines.engine import EngineError, require
-from lib.one_pass import export
+from lib.one_pass import sizes, weights
 from lib.one_pass.interval import fill, narrow
 
 MULTIPLE = 32
@@ -26,7 +26,7 @@ PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "keras": "keras"}
 
 
 def estimate(image, interval=False, filled=True, engine=None, model=None, progress=None):
-    """Estimate the defocus map of a photo in one pass.
+    """Estimate the defocus map of a photo: one pass of the network at each of three sizes (`sizes`).
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def estimate(image, interval=False, filled=True, engine=None, model=None, progre
     model : path, optional
         The network's ONNX file, beside which its weights (``.npz``) lie for Keras; by default the shipped one.
     progress : callable, optional
-        Called after every tile with (tiles done, tiles in all).
+        Called after every tile of the full size with (tiles done, tiles in all).
 
     Returns
     -------
@@ -65,8 +65,9 @@ def estimate(image, interval=False, filled=True, engine=None, model=None, progre
     """
     image = images.check_image(image)
     color = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-    answer = _tiled(color, start(engine or installed()[0], Path(model or export.shipped(".onnx"))), progress)
-    sigma, low, high = narrow(*answer)
+    run = start(engine or installed()[0], Path(model or weights.shipped(".onnx")))
+    smaller = [_tiled(sizes.reduce(color, by), run) for by in sizes.REDUCTIONS]
+    sigma, low, high = narrow(*sizes.combine(_tiled(color, run, progress), smaller))
     if filled:
         sigma = fill(sigma, low, high, color)
     return (sigma, low, high) if interval else sigma
@@ -119,7 +120,7 @@ def _openvino(model):
 def _keras(model):
     import tensorflow as tf
 
-    from lib.one_pass import network, weights
+    from lib.one_pass import network
 
     built = weights.load(network.build(), model.with_suffix(".npz"))
     traced = tf.function(lambda photo: network.to_sigma(built(photo, training=False)[0]), reduce_retracing=True)
@@ -129,7 +130,7 @@ def _keras(model):
 _STARTS = {"onnx": _onnx, "openvino": _openvino, "keras": _keras}
 
 
-def _tiled(image, run, progress):
+def _tiled(image, run, progress=None):
     """The network's answer, (3, H, W): of the whole photo, or of tiles whose overlaps are faded into each other."""
     down, across = (_tiles(side, image.shape[0] * image.shape[1] <= LARGEST) for side in image.shape[:2])
     if len(down) == len(across) == 1:

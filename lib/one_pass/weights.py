@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from lib import storage
+from lib import paths, storage
+
+
+def shipped(ending):
+    """The file of the network's weights, ``".npz"``, or of the network for other programs, ``".onnx"``."""
+    return paths.weights() / f"one_pass{ending}"
 
 
 def save(model, path, values=None):

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from lib import images, optics, patches
+from lib import optics, patches
+from lib.estimators import laplacian_variance
 from lib.scenes import defocus
 from lib.studies.public_sets import MIDDLEBURY_2006, SCENES, scene
 
@@ -77,7 +77,7 @@ def scenes(profile="quick", only=None):
     sigma : (H, W) float32 ndarray
         Pixels.
     textured : (H, W) bool ndarray
-        Where the scene in focus has fine detail: eq. 5's threshold on the variance of the Laplacian.
+        As `textured` of the scene in focus.
     """
     for seed, name in enumerate(names(profile)):
         if only is None or name in only:
@@ -110,8 +110,12 @@ def render(image, depth, setting, seed=0):
     sigma = 1 / np.quantile(depth, setting.focus) - 1 / depth  # eq. 2 but for the aperture
     sigma *= setting.largest / np.abs(sigma).max()
     rendered = optics.render(image, sigma, setting.kernel, setting.noise, seed)
-    detail = cv2.Laplacian(255 * images.to_gray(image).astype(np.float64), -1, borderType=cv2.BORDER_REFLECT)
-    return rendered, np.float32(np.abs(sigma)), images.window_variance(detail, 16) > patches.SHARPNESS_THRESHOLD
+    return rendered, np.float32(np.abs(sigma)), textured(image)
+
+
+def textured(image):
+    """Where a picture in focus has fine detail, (H, W) bool: eq. 5's threshold on the variance of the Laplacian."""
+    return laplacian_variance.estimate(image) > patches.SHARPNESS_THRESHOLD
 
 
 def slanted(image, seed=0):

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from lib import dataset, patches, storage
-from lib.studies import profiles, records, trainings
+from lib.studies import profiles, trainings
 from lib.studies.register import study
 from lib.training import recipes
 
@@ -136,14 +136,13 @@ def _blur_larger(gray, corners, size, out):
 # What the records say
 
 
-def by_budget(networks, profile=None):
-    """The test accuracies that are recorded, by samples seen: networks compare where they have seen as many.
+def by_budget(records):
+    """Test accuracies by samples seen: networks compare where they have seen as many.
 
     Parameters
     ----------
-    networks : sequence of str
-    profile : {"quick", "local", "full"}, optional
-        As in `records.read`.
+    records : iterable of (str, dict or None)
+        Networks and records of their trainings, single or of several seeds; or None, where there is none.
 
     Returns
     -------
@@ -151,12 +150,9 @@ def by_budget(networks, profile=None):
         By samples, few first, and network; an accuracy for each seed.
     """
     found = {}
-    for network in networks:
-        several = records.recorded(f"seeds_{network}", profile) or {"result": {"rows": []}}
-        names = f"table_2_{network}", f"train_{network}-paper"
-        single = [record for name in names if (record := records.recorded(name, profile))]
-        rows = [record["result"] | {"seed": record["seed"]} for record in single] + several["result"]["rows"]
-        for row in rows:
+    for network, record in records:
+        single = [record["result"] | {"seed": record["seed"]}] if record else []
+        for row in record["result"].get("rows", single) if record else ():
             by_seed = found.setdefault(row["history"][-1]["samples"], {}).setdefault(network, {})
             by_seed[row["seed"]] = row["test"]["accuracy"]
     return {
@@ -165,15 +161,15 @@ def by_budget(networks, profile=None):
     }
 
 
-def at_equal_budgets(network, others, profile=None):
+def at_equal_budgets(network, others, records):
     """Test accuracies of a network beside each other one's, after the most samples that both have seen.
 
     Parameters
     ----------
     network : str
     others : sequence of str
-    profile : {"quick", "local", "full"}, optional
-        As in `records.read`.
+    records : iterable of (str, dict or None)
+        As in `by_budget`.
 
     Returns
     -------
@@ -185,7 +181,7 @@ def at_equal_budgets(network, others, profile=None):
     LookupError
         Two have not seen equally many.
     """
-    budgets = by_budget([network, *others], profile).values()
+    budgets = by_budget(records).values()
     found = []
     for other in others:
         both = [budget for budget in budgets if {network, other} <= budget.keys()]

@@ -2,8 +2,8 @@
 
 import { mirrored } from "./sharpen.mjs";
 
-/** The constants of both, which come with the network. */
-const CONSTANTS = new URL("filling.json", import.meta.url);
+/** The constants of both and of `sizes`, which come with the network. */
+const CONSTANTS = new URL("constants.json", import.meta.url);
 
 /** Read the constants. */
 export const load = async () => (await fetch(CONSTANTS)).json();

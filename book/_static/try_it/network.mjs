@@ -18,7 +18,7 @@ export async function load(progress) {
   ort.env.wasm.wasmBinary = code;
   ort.env.wasm.numThreads = 1; // more need headers that a static host does not send
   const loaded = { session: await ort.InferenceSession.create(network, { executionProviders: ["wasm"] }), ort };
-  await estimate(loaded, new Uint8ClampedArray(4 * WARM_UP ** 2), WARM_UP, WARM_UP); // compiles what is used soon
+  await estimate(loaded, new Float32Array(3 * WARM_UP ** 2), WARM_UP, WARM_UP); // compiles what is used soon
   return loaded;
 }
 
@@ -47,14 +47,14 @@ async function unzip(bytes) {
  * Sigma, in pixels, of each pixel, and the interval that it lies in with a probability of 80 %.
  *
  * @param {object} network As `load` gives it.
- * @param {Uint8ClampedArray} rgba
+ * @param {Float32Array} rgb In [0, 1].
  * @param {number} width
  * @param {number} height
  * @returns {Promise<{sigma: Float32Array, low: Float32Array, high: Float32Array}>}
  */
-export async function estimate({ session, ort }, rgba, width, height) {
+export async function estimate({ session, ort }, rgb, width, height) {
   const [W, H] = [width, height].map((length) => Math.max(Math.ceil(length / MULTIPLE) * MULTIPLE, LEAST));
-  const photo = new ort.Tensor("float32", pad(rgba, width, height, W, H), [1, H, W, 3]);
+  const photo = new ort.Tensor("float32", pad(rgb, width, height, W, H), [1, H, W, 3]);
   const { sigma: answer } = await session.run({ photo });
   const values = await answer.getData();
   const maps = { sigma: [], low: [], high: [] };
@@ -69,14 +69,14 @@ export async function estimate({ session, ort }, rgba, width, height) {
   return maps;
 }
 
-/** RGB in [0, 1], continued to the right and below by its mirror image. */
-function pad(rgba, width, height, W, H) {
+/** A photo continued to the right and below by its mirror image. */
+function pad(rgb, width, height, W, H) {
   const out = new Float32Array(3 * W * H);
-  const columns = Int32Array.from({ length: W }, (_, x) => 4 * mirrored(x, width));
+  const columns = Int32Array.from({ length: W }, (_, x) => 3 * mirrored(x, width));
   for (let y = 0, i = 0; y < H; y++) {
-    const row = 4 * width * mirrored(y, height);
+    const row = 3 * width * mirrored(y, height);
     for (const column of columns) {
-      for (let c = 0; c < 3; c++) out[i++] = rgba[row + column + c] / 255;
+      for (let c = 0; c < 3; c++) out[i++] = rgb[row + column + c];
     }
   }
   return out;

@@ -3,8 +3,9 @@
 import { mask } from "./colors.mjs";
 import * as filling from "./filling.mjs";
 import * as lens from "./lens.mjs";
-import { estimate, load } from "./network.mjs";
+import * as network from "./network.mjs";
 import * as sharpening from "./sharpen.mjs";
+import * as sizes from "./sizes.mjs";
 
 let loading; // a promise of the network and of what fills its map; begun on first use
 let photo, sigma; // what is worked on
@@ -13,15 +14,16 @@ let ready = {}; // made of it, as far as it was needed
 const tasks = {
   /** The map of a photo. */
   async map({ pixels }, progress) {
-    loading ??= Promise.all([load(progress), filling.load()]).catch((error) => {
+    loading ??= Promise.all([network.load(progress), filling.load()]).catch((error) => {
       loading = undefined; // the next try loads anew
       throw Error(`The network could not be loaded: ${error.message}`);
     });
-    const [network, constants] = await loading;
+    const [loaded, constants] = await loading;
     progress(1);
     const begin = performance.now();
     const { data, width, height } = pixels;
-    const maps = filling.narrow(await estimate(network, data, width, height), constants);
+    const run = (rgb, w, h) => network.estimate(loaded, rgb, w, h);
+    const maps = filling.narrow(await sizes.estimate(run, data, width, height, constants), constants);
     maps.sigma = filling.fill(maps, data, width, height, constants);
     return { maps, seconds: (performance.now() - begin) / 1000 };
   },

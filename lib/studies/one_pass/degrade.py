@@ -3,12 +3,14 @@
 import cv2
 import numpy as np
 
-from lib import images
+from lib import images, optics
 from lib.studies.one_pass import scenes
 from lib.training import degradations
 
 MOST_NOISE = 10.0
 """Standard deviation, gray levels of 0..255: a small sensor at ISO 3200."""
+EVEN = (0, 1, 2, 3, 5, 8, 10, 15)
+"""Sigma by which whole photos are blurred to see what is read, pixels."""
 _INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_AREA)
 
 
@@ -101,6 +103,12 @@ def _develop(photo, rng):
 
 def _compress(photo, quality):
     return np.float32(degradations.as_jpeg(images.to_uint8(photo), quality)) / 255
+
+
+def blur(photo, sigma):
+    """Blur a whole float32 photo evenly, by a Gaussian of sigma pixels."""
+    line = optics.gaussian_kernel(sigma).sum(axis=0)
+    return cv2.sepFilter2D(photo, -1, line, line, borderType=cv2.BORDER_REFLECT)
 
 
 def spoil(photo, seed, noise=0.0, jpeg=None, gray=False):

@@ -8,7 +8,7 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lib import estimators, figures, images, one_pass, optics, patches, photos
+from lib import estimators, figures, images, one_pass, photos
 from lib.one_pass import interval
 from lib.studies import comparisons, photographed, profiles, public_sets, records
 from lib.studies.camera import measured
@@ -85,14 +85,14 @@ def _before(result):
 )  # fmt: skip
 def train(job):
     """The one-pass network, trained on scenes that are rendered on the way."""
-    from lib.one_pass import export, weights
-    from lib.studies.one_pass import scenes, trainer
+    from lib.one_pass import weights
+    from lib.studies.one_pass import export, scenes, trainer
 
     steps = job.count(STEPS[job.profile], least=2)
     training = trainer.Training(job.folder / "run", job.folder / "pool", seed=job.seed, **made_smaller(job))
     training.train(steps, job.say)
-    weights.save(training.model, export.shipped(".npz"), [average.numpy() for average in training.average])
-    export.export(export.shipped(".npz"), export.shipped(".onnx"))
+    weights.save(training.model, weights.shipped(".npz"), [average.numpy() for average in training.average])
+    export.export(weights.shipped(".npz"), weights.shipped(".onnx"))
     job.seconds = training.state["seconds"] + sum(part.get("seconds", 0) for part in training.state["before"])
     held_out = {} if job.profile == "quick" else {split: scenes.names(split) for split in ("dev", "test")}
     return {
@@ -118,8 +118,6 @@ def made_smaller(job):
 
 # What it reads on what it has not seen
 
-EVEN = (0, 1, 2, 3, 5, 8, 10, 15)
-"""Sigma by which whole photos are blurred, pixels."""
 SPOILED = {"clean": {}, "noise 2": {"noise": 2.0}, "JPEG 75": {"jpeg": 75}}
 """What happens to them then."""
 EDGES = (0.5, 1, 1.5, 2, 3, 4, 5, 6)
@@ -209,9 +207,10 @@ def even_blur(sharp, job):
     found = {}
     for name, photo in sharp.items():
         photo = _center(photo)
-        textured = images.window_variance(_detail(photo), 16) > patches.SHARPNESS_THRESHOLD
-        for spoiling, sigma in ((s, sigma) for s in SPOILED for sigma in EVEN):
-            values = one_pass.estimate(degrade.spoil(_blurred(photo, sigma), len(found), **SPOILED[spoiling]))[textured]
+        textured = photographed.textured(photo)
+        for spoiling, sigma in ((s, sigma) for s in SPOILED for sigma in degrade.EVEN):
+            blurred = degrade.spoil(degrade.blur(photo, sigma), len(found), **SPOILED[spoiling])
+            values = one_pass.estimate(blurred)[textured]
             if values.size:
                 row = found.setdefault(spoiling, {}).setdefault(str(sigma), {"error": [], "reads": []})
                 row["error"].append(float(np.abs(values - sigma).mean()))
@@ -231,7 +230,7 @@ def at_the_edges(sharp):
         for photo in sharp.values():
             photo = _center(photo)
             edges = cv2.Canny(images.to_uint8(images.to_gray(photo)), 100, 200) > 0
-            errors.append(np.abs(one_pass.estimate(degrade.spoil(_blurred(photo, sigma), 0)) - sigma)[edges].mean())
+            errors.append(np.abs(one_pass.estimate(degrade.spoil(degrade.blur(photo, sigma), 0)) - sigma)[edges].mean())
         found[str(sigma)] = float(np.mean(errors))
     return found
 
@@ -268,15 +267,6 @@ def _center(photo):
     photo = photo if photo.ndim == 3 else np.dstack([photo] * 3)
     top, left = (max(side - LARGEST_SIDE, 0) // 2 for side in photo.shape[:2])
     return np.ascontiguousarray(photo[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE])
-
-
-def _detail(photo):
-    return cv2.Laplacian(255 * images.to_gray(photo).astype(np.float64), -1, borderType=cv2.BORDER_REFLECT)
-
-
-def _blurred(photo, sigma):
-    line = optics.gaussian_kernel(sigma).sum(axis=0)
-    return cv2.sepFilter2D(photo, -1, line, line, borderType=cv2.BORDER_REFLECT)
 
 
 # What the chapter shows of it

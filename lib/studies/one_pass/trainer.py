@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lib import optics, storage
+from lib import storage
 from lib.one_pass import network, weights
 from lib.studies.one_pass import degrade, scenes
 
@@ -27,9 +27,8 @@ CHECKPOINT_SECONDS = 240
 MEASURE_SECONDS = 720
 """From one look at the dev photos to the next."""
 DEV_SCENES = 96
-UNIFORM = 0, 1, 2, 3, 5, 8, 10, 15
-"""Sigma by which whole dev photos are blurred, pixels."""
 DEV_PHOTOS = 8
+"""Blurred evenly, too."""
 MODES = (
     {"noise": 0.0},
     {"noise": 2.55},
@@ -239,11 +238,9 @@ class Training:
             loaded = [photo for photos in self.dev_pool.pictures.values() for photo in photos]
             self._sharp = [photo[:256, :256] for photo in loaded[:: max(len(loaded) // DEV_PHOTOS, 1)]]
         medians = {}
-        for sigma in UNIFORM:
-            line = optics.gaussian_kernel(sigma).sum(axis=0)
-            blurred = [cv2.sepFilter2D(np.float32(p) / 255, -1, line, line) for p in self._sharp]
-            rounded = [np.rint(photo * 255) / np.float32(255) for photo in blurred]
-            medians[f"reads_{sigma}"] = np.mean([np.median(self._predict(p[None])[0, ..., 0]) for p in rounded])
+        for sigma in degrade.EVEN:
+            blurred = [degrade.spoil(degrade.blur(np.float32(photo) / 255, sigma), 0) for photo in self._sharp]
+            medians[f"reads_{sigma}"] = np.mean([np.median(self._predict(p[None])[0, ..., 0]) for p in blurred])
         return medians
 
     # Files

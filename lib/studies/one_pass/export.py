@@ -1,24 +1,15 @@
 """The network as an ONNX file, which ONNX Runtime, OpenVINO and browsers read.
 
-``python -m lib.one_pass.export`` makes the shipped file from the shipped weights; do so after a training. In: "photo",
-(N, H, W, 3) float32 in [0, 1], H and W multiples of 32 and at least 64. Out: "sigma", (N, H, W, 3) float32, pixels:
-sigma, and the low and the high end of its 80 % interval.
+In: "photo", (N, H, W, 3) float32 in [0, 1], H and W multiples of 32 and at least 64. Out: "sigma", (N, H, W, 3)
+float32, pixels: sigma, and the low and the high end of its 80 % interval.
 """
 
-from pathlib import Path
-
-import click
 import numpy as np
 
-from lib import paths, storage
+from lib import storage
 from lib.engines.engine import require
 
 OPSET = 17
-
-
-def shipped(ending):
-    """The file of the network's weights, ``".npz"``, or of the network for other programs, ``".onnx"``."""
-    return paths.weights() / f"one_pass{ending}"
 
 
 def export(weights, path):
@@ -73,17 +64,3 @@ def _halved(made):
     del made.graph.node[:]
     made.graph.node.extend(nodes)
     return made
-
-
-@click.command()
-@click.argument("weights", type=click.Path(path_type=Path, exists=True), required=False)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="By default the shipped file.")
-def main(weights, output):
-    """Export WEIGHTS, by default the shipped ones."""
-    output = output or shipped(".onnx")
-    export(weights or shipped(".npz"), output)
-    click.echo(output)
-
-
-if __name__ == "__main__":
-    main()
