@@ -53,11 +53,14 @@ A photo, (H, W, 3) in [0, 1], to sigma in pixels, 0 to 19, and the ends of its 8
 
 The rate of learning, the widths and the scenes were chosen by reason and by the dev scenes, the constants of the
 filling on dev scenes. No photo or scene that anything is judged by took part: none of Middlebury, pixel4, cuhk,
-zhuosim, gb82, lytro, nyu_pairs, none of the bundled photos, and of the training sets not the photos below. In use, the
-ends of the interval are drawn towards sigma (`lib.one_pass.interval`): by how much was chosen on rendered scenes, the
-motorcycle and eight of Middlebury; ten others of Middlebury and pixel4 tell whether it holds.
+zhuosim, gb82, lytro, nyu_pairs, none of the bundled photos, and of the training sets not the photos below.
 
-**Limits.** Saturates at large sigma; flat things without an outline are guesses, and their interval says so.
+**In use** (`lib.one_pass.estimate`) a photo is seen at three sizes (`lib.one_pass.sizes`) and the ends of the interval
+are drawn towards sigma (`lib.one_pass.interval`). How was chosen on rendered scenes, the motorcycle and eight of
+Middlebury, and on evenly blurred dev photos; ten others of Middlebury and pixel4 tell whether it holds.
+
+**Limits.** At one size the network saturates near 12 px. Flat things without an outline are guesses, and their interval
+says so; soft fur in focus reads as blurred.
 
 Photos held out:
 
