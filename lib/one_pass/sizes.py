@@ -3,7 +3,8 @@
 What is too blurred to be read in a photo, or too large to be taken in, is half as blurred and half as large in the
 photo at half its size. At each size the network says how sure it is, and where it is surest counts most.
 
-The constants were chosen on the nine rendered scenes `public_sets.SCENES` and on evenly blurred dev photos.
+The constants were chosen on the nine rendered scenes `public_sets.SCENES`, on dev photos in focus and evenly blurred,
+and on photos of the Lytro pairs, which at half their size should read half.
 """
 
 import cv2
@@ -13,7 +14,7 @@ REDUCTIONS = (2, 4)
 """The photo is read as it is and made smaller by these."""
 LEAST_WIDTH = 0.1
 """Added to the interval's width, by whose fourth power a size counts less. Like the width, in roots of sigma."""
-TOO_FINE = 0.8
+TOO_FINE = 2.0
 """Added, times a reduction less 1, over `NEAR_FOCUS` and the square of sigma at full size: only there little blur
 shows."""
 NEAR_FOCUS = 0.1

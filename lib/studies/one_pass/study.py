@@ -57,7 +57,8 @@ zhuosim, gb82, lytro, nyu_pairs, none of the bundled photos, and of the training
 
 **In use** (`lib.one_pass.estimate`) a photo is seen at three sizes (`lib.one_pass.sizes`) and the ends of the interval
 are drawn towards sigma (`lib.one_pass.interval`). How was chosen on rendered scenes, the motorcycle and eight of
-Middlebury, and on evenly blurred dev photos; ten others of Middlebury and pixel4 tell whether it holds.
+Middlebury, on dev photos in focus and evenly blurred, and on Lytro photos and their halves; ten others of Middlebury
+and pixel4 tell whether it holds.
 
 **Limits.** At one size the network saturates near 12 px. Flat things without an outline are guesses, and their interval
 says so; soft fur in focus reads as blurred.
