@@ -204,7 +204,7 @@ def test_smaller_sizes_are_means_that_say_nothing_where_full_size_is_sure(flower
     )
     sharp = np.float32([0.2, 0.15, 0.25])[:, None, None] * np.ones((1, 8, 8), np.float32)
     unsure = np.float32([3, 0, 12])[:, None, None] * np.ones((1, 4, 4), np.float32)
-    np.testing.assert_allclose(sizes.combine(sharp.copy(), [unsure, unsure[:, :2, :2]]), sharp, rtol=0.01)
+    np.testing.assert_allclose(sizes.combine(sharp.copy(), {2: unsure, 4: unsure[:, :2, :2]}), sharp, rtol=0.01)
 
 
 def test_enlarged_maps_are_opencvs():

@@ -5,6 +5,7 @@
 exported for other programs, stands in `lib.studies.one_pass`.
 """
 
+from lib.one_pass.sizes import reduce
 from lib.one_pass.use import estimate, installed
 
-__all__ = ["estimate", "installed"]
+__all__ = ["estimate", "installed", "reduce"]

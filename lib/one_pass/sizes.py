@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 REDUCTIONS = (2, 4)
-"""The photo is read as it is and made smaller by these."""
+"""The photo is read as it is and, unless told otherwise, made smaller by these."""
 LEAST_WIDTH = 0.1
 """Added to the interval's width, by whose fourth power a size counts less. Like the width, in roots of sigma."""
 TOO_FINE = 2.0
@@ -52,8 +52,8 @@ def combine(answer, smaller):
     ----------
     answer : (3, H, W) float32 ndarray
         Sigma, low and high at full size, pixels. Overwritten by the result.
-    smaller : sequence of (3, ceil(H / by), ceil(W / by)) float32 ndarray
-        Those of the photo made smaller by `REDUCTIONS`, in their own pixels.
+    smaller : dict of int to (3, ceil(H / by), ceil(W / by)) float32 ndarray
+        Those of the photo made smaller, by reduction, in their own pixels.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def combine(answer, smaller):
     --------
     >>> unsure, sure = np.float32([4, 0, 16]), np.float32([4, 3.9, 4.1])
     >>> answer = np.tile(unsure[:, None, None], (1, 4, 4))
-    >>> combine(answer, [np.tile(sure[:, None, None], (1, 2, 2))])[0, 0, 0].round(1)
+    >>> combine(answer, {2: np.tile(sure[:, None, None], (1, 2, 2))})[0, 0, 0].round(1)
     np.float32(8.0)
     """
     for top in range(0, answer.shape[1], ROWS):
@@ -72,7 +72,7 @@ def combine(answer, smaller):
         roots = np.sqrt(part)
         total = _weight(roots, 0)
         mean = total * roots
-        for by, small in zip(REDUCTIONS, smaller, strict=False):
+        for by, small in smaller.items():
             roots = np.sqrt(by * _enlarged(small, by, top, part.shape[1:]))
             weight = _weight(roots, (by - 1) * too_fine)
             total += weight

@@ -8,8 +8,9 @@ import numpy as np
 
 from lib import images
 from lib.engines.engine import EngineError, require
-from lib.one_pass import sizes, weights
+from lib.one_pass import weights
 from lib.one_pass.interval import fill, narrow
+from lib.one_pass.sizes import REDUCTIONS, combine, reduce
 
 MULTIPLE = 32
 """Sides that the network takes are multiples of this, pixels."""
@@ -25,8 +26,8 @@ PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "keras": "keras"}
 """What the engines need. The first that is installed is the default: all agree, and ONNX Runtime starts at once."""
 
 
-def estimate(image, interval=False, filled=True, engine=None, model=None, progress=None):
-    """Estimate the defocus map of a photo: one pass of the network at each of three sizes (`sizes`).
+def estimate(image, interval=False, filled=True, reductions=REDUCTIONS, engine=None, model=None, progress=None):
+    """Estimate the defocus map of a photo: one pass of the network at each size (`sizes`).
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ def estimate(image, interval=False, filled=True, engine=None, model=None, progre
     filled : bool
         Fill the map, where the interval is wide, from where it is narrow, along the colors of the photo
         (`interval.fill`). It stays within the interval.
+    reductions : sequence of int
+        The photo is read as it is and made smaller by these.
     engine : {"onnx", "openvino", "keras"}, optional
         What runs the network; by default the first of them that is installed.
     model : path, optional
@@ -66,8 +69,8 @@ def estimate(image, interval=False, filled=True, engine=None, model=None, progre
     image = images.check_image(image)
     color = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     run = start(engine or installed()[0], Path(model or weights.shipped(".onnx")))
-    smaller = [_tiled(sizes.reduce(color, by), run) for by in sizes.REDUCTIONS]
-    sigma, low, high = narrow(*sizes.combine(_tiled(color, run, progress), smaller))
+    smaller = {by: _tiled(reduce(color, by), run) for by in reductions}
+    sigma, low, high = narrow(*combine(_tiled(color, run, progress), smaller))
     if filled:
         sigma = fill(sigma, low, high, color)
     return (sigma, low, high) if interval else sigma

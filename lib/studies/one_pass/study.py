@@ -165,7 +165,7 @@ def judge(job):
 
 
 def _with_interval(image, truth, known):
-    """Errors of the filled and the plain map, and how honest the interval is, where the truth is known."""
+    """Errors of the map, of what it is before, and how honest the interval is, where the truth is known."""
     plain, low, high = one_pass.estimate(image, interval=True, filled=False)
     filled = interval.fill(plain, low, high, image)
     held = ((low - MORE <= truth) & (truth <= high + MORE))[known]
@@ -174,7 +174,9 @@ def _with_interval(image, truth, known):
     wrong = np.abs(plain - truth)[known]
     bins = [[int((width == k).sum()), float(held[width == k].sum()), float(wrong[width == k].sum())]
             for k in range(len(WIDTHS) - 1)]  # fmt: skip
-    row = {name: _errors(values[known], truth[known]) for name, values in (("filled", filled), ("plain", plain))}
+    alone = one_pass.estimate(image, filled=False, reductions=())
+    stages = {"filled": filled, "plain": plain, "one size": alone}
+    row = {name: _errors(values[known], truth[known]) for name, values in stages.items()}
     return row | {"held": float(held.mean()), "needed": float(np.quantile(needed, 0.8)), "widths": bins}, filled
 
 
@@ -291,6 +293,7 @@ def mean(rows, *keys):
 def table(scene_rows, camera_rows, note):
     """Errors on the rendered scenes, by setting and all, and on the camera's photos; and if the interval holds."""
     columns = {"what": "", "photos": "d", "error": ".2f", "textured": ".2f", "bias": "+.2f", "rank": ".2f"}
+    columns |= {"at one size": ".2f", "% inside": ".0f"}
     settings = [row["scene"].rpartition("-")[2] for row in scene_rows]
     shown = [
         (f"scenes, {setting}", [row for row, own in zip(scene_rows, settings, strict=True) if own == str(number)])
@@ -302,8 +305,9 @@ def table(scene_rows, camera_rows, note):
             textured = mean(rows, "textured", "mae") if "textured" in rows[0] else None
             errors = [mean(rows, "filled", key) for key in ("bias", "spearman")]
             inside = 100 * mean(by_use(rows)[1], "held")
-            lines.append((label, len(rows), mean(rows, "filled", "mae"), textured, *errors, inside))
-    return figures.table(columns | {"% inside": ".0f"}, lines, note)
+            alone = mean(rows, "one size", "mae")
+            lines.append((label, len(rows), mean(rows, "filled", "mae"), textured, *errors, alone, inside))
+    return figures.table(columns, lines, note)
 
 
 BESIDE = ("one_pass", "ours", "mobilenet_v2-lens", "dmenet", "constant")
