@@ -31,7 +31,7 @@ AUXILIARY = (1, 2)
 """Decoder levels that also answer while training, so that the coarse ones learn early."""
 
 
-@keras.saving.register_keras_serializable("lib.one_pass")
+@keras.saving.register_keras_serializable("one_pass")
 class Mirror(layers.Layer):
     """Continue a picture beyond its border, mirrored at the outermost pixels."""
 
@@ -53,7 +53,7 @@ def mirror(x, width):
     return tf.pad(x, [[0, 0], [width, width], [width, width], [0, 0]], "REFLECT")
 
 
-@keras.saving.register_keras_serializable("lib.one_pass")
+@keras.saving.register_keras_serializable("one_pass")
 class Gray(layers.Layer):
     """RGB in [0, 1] to gray levels of 0..255."""
 
@@ -61,7 +61,7 @@ class Gray(layers.Layer):
         return tf.nn.conv2d(x, np.float32(255 * images.GRAY_WEIGHTS)[None, None, :, None], 1, "VALID")
 
 
-@keras.saving.register_keras_serializable("lib.one_pass")
+@keras.saving.register_keras_serializable("one_pass")
 class Half(layers.Layer):
     """Half the size by the binomial filter 1 3 3 1, amplified."""
 
@@ -78,7 +78,7 @@ class Half(layers.Layer):
         return tf.nn.conv2d(mirror(x, 1), np.float32(kernel), 2, "VALID")
 
 
-@keras.saving.register_keras_serializable("lib.one_pass")
+@keras.saving.register_keras_serializable("one_pass")
 class Polynomials(layers.Layer):
     """Orthonormal polynomial filters of stride 2.
 
@@ -107,7 +107,7 @@ class Polynomials(layers.Layer):
         return tf.concat([tf.asinh(2 * response[..., :signed]), 0.5 * tf.math.log(energy + self.floor)], -1)
 
 
-@keras.saving.register_keras_serializable("lib.one_pass")
+@keras.saving.register_keras_serializable("one_pass")
 class Double(layers.Layer):
     """Twice the size, bilinear."""
 
@@ -118,7 +118,7 @@ class Double(layers.Layer):
         return (shape[0], *(side and 2 * side for side in shape[1:3]), shape[3])
 
 
-@keras.saving.register_keras_serializable("lib.one_pass")
+@keras.saving.register_keras_serializable("one_pass")
 class Unfold(layers.Layer):
     """Four times the channels to twice the size: each answers for its own quarter of the pixel."""
 
