@@ -17,7 +17,7 @@ from lib.enhancement.unsharp_mask import low_pass
 from lib.estimators import entropy, fdm, laplacian_variance, lbp, ours, standard_deviation, zhuo_sim
 from lib.shallow_focus import paper as shallow_focus
 from lib.shallow_focus import weights
-from lib.studies import comparisons, profiles, records, table_2
+from lib.studies import comparisons, fusion_truth, profiles, records, table_2
 from lib.studies import enhancement as enhancement_study
 
 NETWORKS = ("mobilenet_v2", "efficientnet_b0", "nasnet_mobile", "densenet121", "shufflenet_v2")
@@ -191,6 +191,23 @@ def _against(method, holds, profile):
     return [bool(holds(*pair)) for pair in pairs]
 
 
+def _against_truth(profile):
+    """PSNR and SSIM of the paper's fusion and of GFDF where the truth is known: are they within 1 %?"""
+    rendered = _result("fusion_rendered", profile)
+    scores = [methods for count in ("2", "5") for methods in rendered[count].values()]
+    return [
+        bool(abs(methods["paper"][score] - methods["gfdf"][score]) < 0.01 * methods["gfdf"][score])
+        for methods in scores
+        for score in fusion_truth.TRUTHS
+    ]
+
+
+def _scores_follow_truth(profile):
+    """For each pair with a truth and each of the five scores: does it rank the methods as PSNR does?"""
+    ranks = fusion_truth.rank_correlations(_result("fusion_truth", profile).values())
+    return [rank > 0.5 for metric in METRICS for rank in ranks.get((metric, "PSNR"), ())]
+
+
 def _more_contrast_than_ifgd(profile):
     return [pair["paper"]["QCB"] > pair["ifgd"]["QCB"] for pair in _result("fusion_lytro", profile)["pairs"].values()]
 
@@ -362,6 +379,8 @@ READERS = {
     "gfdf": _defaults(fusion.gfdf.fuse, "radius", "epsilon", "window"),
     "fusion-contrast": _more_contrast_than_ifgd,
     "like-gfdf": functools.partial(_against, "gfdf", lambda own, other: abs(own - other) < 0.01 * other),
+    "like-gfdf-truth": _against_truth,
+    "scores-truth": _scores_follow_truth,
     "above-gff": functools.partial(_against, "gff", lambda own, other: own > other),
     "above-ifgd": functools.partial(_against, "ifgd", lambda own, other: own > other),
 }
