@@ -19,7 +19,7 @@ TOO_FINE = 2.0
 shows."""
 NEAR_FOCUS = 0.1
 """Square pixels."""
-ROWS = 512
+ROWS = 128
 """Combined at a time."""
 
 
@@ -41,8 +41,9 @@ def reduce(image, by):
     [[0.5, 0.0], [0.0, 1.0]]
     """
     height, width = image.shape[:2]
-    even = np.pad(image, [(0, -height % by), (0, -width % by), (0, 0)], "edge")
-    return cv2.resize(even, (even.shape[1] // by, even.shape[0] // by), interpolation=cv2.INTER_AREA)
+    if height % by or width % by:  # a copy of a large photo is large
+        image = np.pad(image, [(0, -height % by), (0, -width % by), (0, 0)], "edge")
+    return cv2.resize(image, (image.shape[1] // by, image.shape[0] // by), interpolation=cv2.INTER_AREA)
 
 
 def combine(answer, smaller):

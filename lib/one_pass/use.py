@@ -69,8 +69,7 @@ def estimate(image, interval=False, filled=True, reductions=REDUCTIONS, engine=N
     image = images.check_image(image)
     color = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     run = start(engine or installed()[0], Path(model or weights.shipped(".onnx")))
-    smaller = {by: _tiled(reduce(color, by), run) for by in reductions}
-    sigma, low, high = narrow(*combine(_tiled(color, run, progress), smaller))
+    sigma, low, high = narrow(*_at_all_sizes(color, run, reductions, progress))
     if filled:
         sigma = fill(sigma, low, high, color)
     return (sigma, low, high) if interval else sigma
@@ -131,6 +130,11 @@ def _keras(model):
 
 
 _STARTS = {"onnx": _onnx, "openvino": _openvino, "keras": _keras}
+
+
+def _at_all_sizes(image, run, reductions, progress):
+    smaller = {by: _tiled(reduce(image, by), run) for by in reductions}
+    return combine(_tiled(image, run, progress), smaller)
 
 
 def _tiled(image, run, progress=None):
