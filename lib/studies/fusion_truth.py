@@ -162,7 +162,7 @@ def rank_correlations(pairs):
     found = {}
     for pair in pairs:
         rows = list(pair["scores"].values())
-        for metric in metrics.METRICS:
+        for metric in rows[0].keys() - set(TRUTHS):
             for truth in TRUTHS:
                 values = [[row[key] for row in rows] for key in (metric, truth)]
                 if all(len(set(each)) > 1 for each in values):
