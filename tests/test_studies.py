@@ -242,7 +242,6 @@ def test_every_study_is_documented_and_runs_at_every_profile():
 
 DIRTY = {
     "comparison_cost",
-    "comparison_scenes",
     "train_dmenet-compact",
     "train_spectrum_net-lens",
 }
