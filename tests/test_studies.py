@@ -241,7 +241,6 @@ def test_every_study_is_documented_and_runs_at_every_profile():
 
 
 DIRTY = {
-    "comparison_cost",
     "train_dmenet-compact",
     "train_spectrum_net-lens",
 }
