@@ -29,7 +29,7 @@ WINDOWS = {"paper": {"step": 4}, "defocus": {"labels": "expected", "variant": No
 @click.option("--align-only", is_flag=True, help="Align, and write the frames to a folder instead of fusing them.")
 @click.option("--keep-size", is_flag=True, help="With --align: do not crop to what all frames cover.")
 @click.option("--no-match", is_flag=True, help="Leave each frame its own exposure and white balance.")
-@click.option("--no-map", is_flag=True, help="With the method defocus: by gradients alone, much faster.")
+@click.option("--no-map", is_flag=True, help="With the method defocus: by gradients alone, faster.")
 @estimator_options()
 def fuse_command(frames, output, writing, method, aligned, align_only, keep_size, no_match, no_map, estimate):
     """Fuse two or more FRAMEs of a scene, focused at different depths, into one that is sharp throughout.
