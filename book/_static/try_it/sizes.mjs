@@ -11,7 +11,10 @@
  * @returns {Promise<{sigma: Float32Array, low: Float32Array, high: Float32Array}>}
  */
 export async function estimate(run, rgba, width, height, constants) {
-  const photo = new Float32Array(3 * width * height).map((_, i) => rgba[i + Math.floor(i / 3)] / 255);
+  const photo = new Float32Array(3 * width * height);
+  for (let i = 0, o = 0; o < photo.length; i += 4) {
+    for (let c = 0; c < 3; c++) photo[o++] = rgba[i + c] / 255;
+  }
   const maps = await run(photo, width, height);
   const smaller = [];
   for (const by of constants.REDUCTIONS) {
@@ -38,30 +41,41 @@ function reduce(photo, width, height, by) {
 /** The mean of the answers, in roots of sigma, weighted by how sure each is; takes the place of the first. */
 function combine(maps, smaller, width, height, { LEAST_WIDTH, TOO_FINE, NEAR_FOCUS }) {
   const { sigma, low, high } = maps;
-  const columns = smaller.map(({ by, w }) => Array.from({ length: width }, (_, x) => place(x, by, w)));
+  for (const each of smaller) {
+    each.columns = Array.from({ length: width }, (_, x) => place(x, each.by, each.w));
+    each.lines = [0, 1, 2].map(() => new Float64Array(each.w)); // of sigma, low and high
+  }
   const weight = (least, most, unread) => (most - least + LEAST_WIDTH + unread) ** -4;
   for (let y = 0, i = 0; y < height; y++) {
-    const rows = smaller.map(({ by, h }) => place(y, by, h));
+    for (const each of smaller) mixRows(each, ...place(y, each.by, each.h));
     for (let x = 0; x < width; x++, i++) {
       const tooFine = TOO_FINE / (sigma[i] ** 2 + NEAR_FOCUS);
-      const own = [sigma[i], low[i], high[i]].map(Math.sqrt);
-      let total = weight(own[1], own[2], 0);
-      const sums = own.map((root) => total * root);
-      smaller.forEach(({ by, w, maps: { sigma, low, high } }, k) => {
-        const [[top, bottom, v], [left, right, u]] = [rows[k], columns[k][x]];
-        const roots = [sigma, low, high].map((map) => {
-          const above = map[top * w + left] * (1 - u) + map[top * w + right] * u;
-          const below = map[bottom * w + left] * (1 - u) + map[bottom * w + right] * u;
-          return Math.sqrt(by * (above * (1 - v) + below * v));
-        });
-        const share = weight(roots[1], roots[2], (by - 1) * tooFine);
+      let [middle, least, most] = [Math.sqrt(sigma[i]), Math.sqrt(low[i]), Math.sqrt(high[i])];
+      let total = weight(least, most, 0);
+      [middle, least, most] = [total * middle, total * least, total * most];
+      for (const { by, columns, lines } of smaller) {
+        const [left, right, u] = columns[x];
+        const between = (line) => Math.sqrt(by * (line[left] * (1 - u) + line[right] * u));
+        const [m, l, h] = [between(lines[0]), between(lines[1]), between(lines[2])];
+        const share = weight(l, h, (by - 1) * tooFine);
         total += share;
-        for (let c = 0; c < 3; c++) sums[c] += share * roots[c];
-      });
-      [sigma[i], low[i], high[i]] = sums.map((sum) => (sum / total) ** 2);
+        middle += share * m;
+        least += share * l;
+        most += share * h;
+      }
+      sigma[i] = (middle / total) ** 2;
+      low[i] = (least / total) ** 2;
+      high[i] = (most / total) ** 2;
     }
   }
   return maps;
+}
+
+/** The row of a smaller answer that lies between two of its own. */
+function mixRows({ w, lines, maps: { sigma, low, high } }, top, bottom, v) {
+  [sigma, low, high].forEach((map, k) => {
+    for (let x = 0; x < w; x++) lines[k][x] = map[top * w + x] * (1 - v) + map[bottom * w + x] * v;
+  });
 }
 
 /** Where a pixel lies among the larger ones: the two beside it, and the share of the second. */
