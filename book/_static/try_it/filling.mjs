@@ -1,6 +1,7 @@
 /* The interval, and the map where nothing tells, from where something does: `lib.one_pass.interval`, `lib.filling`. */
 
 import { mirrored } from "./sharpen.mjs";
+import { mixRows, place } from "./sizes.mjs";
 
 /** The constants of both and of `sizes`, which come with the network. */
 const CONSTANTS = new URL("constants.json", import.meta.url);
@@ -107,19 +108,11 @@ function solve(a, b, c, d, e, f, u, v, w) {
 function mix({ planes, w, h }, sigma, kept, rgba, width, height) {
   let [least, most] = [Infinity, 0];
   for (const value of sigma) [least, most] = [Math.min(least, value), Math.max(most, value)];
-  const place = (i, length, count) => {
-    const at = Math.min(Math.max(((i + 0.5) * count) / length - 0.5, 0), count - 1);
-    const first = Math.floor(at);
-    return [first, Math.min(first + 1, count - 1), at - first];
-  };
-  const columns = Array.from({ length: width }, (_, x) => place(x, width, w));
+  const columns = Array.from({ length: width }, (_, x) => place(x, width / w, w));
   const rows = planes.map(() => new Float64Array(w));
   const filled = new Float32Array(sigma.length);
   for (let y = 0, i = 0; y < height; y++) {
-    const [top, bottom, v] = place(y, height, h);
-    planes.forEach((plane, k) => {
-      for (let x = 0; x < w; x++) rows[k][x] = plane[top * w + x] * (1 - v) + plane[bottom * w + x] * v;
-    });
+    mixRows(rows, planes, w, place(y, height / h, h));
     for (let x = 0; x < width; x++, i++) {
       const [left, right, u] = columns[x];
       let wider = rows[3][left] * (1 - u) + rows[3][right] * u;

@@ -47,7 +47,9 @@ function combine(maps, smaller, width, height, { LEAST_WIDTH, TOO_FINE, NEAR_FOC
   }
   const weight = (least, most, unread) => (most - least + LEAST_WIDTH + unread) ** -4;
   for (let y = 0, i = 0; y < height; y++) {
-    for (const each of smaller) mixRows(each, ...place(y, each.by, each.h));
+    for (const { by, w, h, lines, maps } of smaller) {
+      mixRows(lines, [maps.sigma, maps.low, maps.high], w, place(y, by, h));
+    }
     for (let x = 0; x < width; x++, i++) {
       const tooFine = TOO_FINE / (sigma[i] ** 2 + NEAR_FOCUS);
       let [middle, least, most] = [Math.sqrt(sigma[i]), Math.sqrt(low[i]), Math.sqrt(high[i])];
@@ -71,15 +73,15 @@ function combine(maps, smaller, width, height, { LEAST_WIDTH, TOO_FINE, NEAR_FOC
   return maps;
 }
 
-/** The row of a smaller answer that lies between two of its own. */
-function mixRows({ w, lines, maps: { sigma, low, high } }, top, bottom, v) {
-  [sigma, low, high].forEach((map, k) => {
-    for (let x = 0; x < w; x++) lines[k][x] = map[top * w + x] * (1 - v) + map[bottom * w + x] * v;
+/** Into `lines`, of planes of width `w`, the row that lies between two of theirs, as `place` tells. */
+export function mixRows(lines, planes, w, [top, bottom, v]) {
+  planes.forEach((plane, k) => {
+    for (let x = 0; x < w; x++) lines[k][x] = plane[top * w + x] * (1 - v) + plane[bottom * w + x] * v;
   });
 }
 
-/** Where a pixel lies among the larger ones: the two beside it, and the share of the second. */
-function place(i, by, count) {
+/** Where a pixel lies among `count` that are `by` times as large: the two beside it, and the share of the second. */
+export function place(i, by, count) {
   const at = Math.min(Math.max((i + 0.5) / by - 0.5, 0), count - 1);
   const first = Math.floor(at);
   return [first, Math.min(first + 1, count - 1), at - first];
