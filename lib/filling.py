@@ -7,6 +7,7 @@ own weight.
 import cv2
 import numpy as np
 
+from lib import images
 from lib.guided_filter import box_mean
 
 PIXELS = 40_000
@@ -82,15 +83,11 @@ def _fit(values, weight, colors, radius):
 def _apply(slope, offset, values, kept, image):
     """Carry the functions to the size of the photo, some rows at a time, and mix their values in."""
     least, most = values.min(), values.max()
-    small = np.float32(np.dstack([slope, offset]))
-    scale = small.shape[0] / values.shape[0], small.shape[1] / values.shape[1]
+    small = np.float32(np.stack([*slope.transpose(2, 0, 1), offset]))
     filled = np.empty_like(values)
     for top in range(0, len(values), ROWS):
-        rows = np.s_[top : top + ROWS]
-        size = values.shape[1], len(values[rows])
-        matrix = np.float32([[scale[1], 0, scale[1] / 2 - 0.5], [0, scale[0], scale[0] * (top + 0.5) - 0.5]])
-        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        large = cv2.warpAffine(small, matrix, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
-        wider = np.einsum("yxc,yxc->yx", large[..., :3], image[rows]) + large[..., 3]
+        rows = slice(top, min(top + ROWS, len(values)))
+        large = images.enlarge(small, values.shape, rows)
+        wider = np.einsum("cyx,yxc->yx", large[:3], image[rows]) + large[3]
         filled[rows] = kept[rows] * values[rows] + (1 - kept[rows]) * np.clip(wider, least, most)
     return filled

@@ -41,6 +41,35 @@ def read(path):
     return np.divide(samples if samples.ndim == 2 else samples[..., ::-1], np.float32(peak), dtype=np.float32)
 
 
+def enlarge(planes, shape, rows):
+    """Enlarge planes, bilinear, some rows at a time: a large photo's planes need not all be there at once.
+
+    Parameters
+    ----------
+    planes : (N, h, w) float32 ndarray
+    shape : (int, int)
+        Height H and width W to which they are enlarged.
+    rows : slice
+        The rows of the enlarged planes that are wanted, from start to stop.
+
+    Returns
+    -------
+    (N, stop - start, W) float32 ndarray
+
+    Examples
+    --------
+    >>> enlarge(np.float32([[[0, 1]]]), (2, 4), slice(0, 1)).tolist()
+    [[[0.0, 0.25, 0.75, 1.0]]]
+    """
+    height = planes.shape[1]
+    place = np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(0.5)
+    place = np.clip(place * np.float32(height / shape[0]) - np.float32(0.5), 0, height - 1)
+    above = np.int32(place)
+    share = (place - above)[:, None]
+    mixed = planes[:, above] * (1 - share) + planes[:, np.minimum(above + 1, height - 1)] * share
+    return np.stack([cv2.resize(plane, (shape[1], len(place)), interpolation=cv2.INTER_LINEAR) for plane in mixed])
+
+
 def check_image(image, name="image"):
     """Check that an array is a picture.
 

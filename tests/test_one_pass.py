@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from lib import filling, one_pass, optics, paths, photos
+from lib import filling, images, one_pass, optics, paths, photos
 from lib.guided_filter import guided_filter
 from lib.one_pass import interval, sizes, use, weights
 from lib.studies import records
@@ -210,13 +210,19 @@ def test_smaller_sizes_are_means_that_say_nothing_where_full_size_is_sure(flower
 def test_enlarged_maps_are_opencvs():
     small = np.random.default_rng(0).random((3, 5, 7), np.float32)
     expected = np.stack([cv2.resize(plane, (28, 20), interpolation=cv2.INTER_LINEAR) for plane in small])
-    parts = [sizes._enlarged(small, 4, top, (6, 26)) for top in (0, 6, 12)]
-    np.testing.assert_allclose(np.concatenate(parts, axis=1), expected[:, :18, :26], atol=1e-6)
+    parts = [images.enlarge(small, (20, 28), slice(top, top + 6)) for top in (0, 6, 12)]
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), expected[:, :18], atol=1e-6)
 
 
 def test_an_unknown_engine_is_refused(flower):
     with pytest.raises(ValueError, match="expected one of onnx, openvino, keras"):
         one_pass.estimate(flower, engine="tpu")
+
+
+@pytest.mark.parametrize("by", [0, 1, 1.5, -2])
+def test_a_reduction_that_makes_nothing_smaller_is_refused(flower, by):
+    with pytest.raises(ValueError, match="whole numbers above 1"):
+        one_pass.estimate(flower, reductions=(by,))
 
 
 def test_use_imports_no_tensorflow():

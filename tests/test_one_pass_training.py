@@ -133,12 +133,29 @@ def test_no_photo_that_the_classifiers_were_tested_on_is_trained_on(monkeypatch,
     assert not (train | dev) & set(held_out)
 
 
+def test_a_run_tells_what_it_begins_with(tmp_path):
+    record = records.read("train_one_pass", "local")
+    (before,) = trainer.begun_with(weights.shipped(".npz"))
+    assert (before["commit"], before["seconds"]) == (record["commit"], record["seconds"])
+    assert before["steps"] > record["result"]["steps"]
+    assert trainer.begun_with(tmp_path / "one_pass.npz") == []
+
+
 def test_what_the_ablation_puts_in_the_place_of_a_layer_has_its_shape():
     gray, answer = tf.zeros((1, 64, 96, 1)), tf.zeros((1, 32, 48, 12))
-    filters = ablation._learned_filters(name="filters0", dtype="float32")(gray)
+    filters = ablation._learned_filters(None)(name="filters0", dtype="float32")(gray)
     assert filters.shape == network.Polynomials()(gray).shape
-    head = ablation._half_the_size(name="answer", dtype="float32")(answer)
+    head = ablation._half_the_size(None)(name="answer", dtype="float32")(answer)
     assert head.shape == network.Unfold()(answer).shape
+    guided = ablation._guided_upsampling(network.build)()
+    assert guided(tf.zeros((1, 64, 96, 3)))[0].shape == (1, 64, 96, 3)
+
+
+def test_guided_upsampling_of_a_function_of_the_gray_levels_is_that_function_at_full_size():
+    photo = np.random.default_rng(0).random((1, 32, 48, 1), np.float32).repeat(3, axis=-1)
+    small = photo.reshape(1, 16, 2, 24, 2, 3).mean((2, 4))
+    found = ablation._guide((photo, np.float32([2, -1, 0.5]) * small + 3), epsilon=0)
+    np.testing.assert_allclose(found, np.float32([2, -1, 0.5]) * photo + 3, atol=1e-4)
 
 
 @pytest.mark.parametrize("place", sorted({place for row in ablation.ROWS for place in row[2]}))

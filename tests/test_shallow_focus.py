@@ -209,6 +209,7 @@ def test_wrong_parameters_are_refused():
         ("released", {"limits": (3, 1)}, "Expected limits"),
         ("lens", {"f_number": 0}, "Expected f_number to be positive"),
         ("lens", {"photo_f_number": -1}, "Expected photo_f_number to be positive"),
+        ("lens", {"c0": np.nan}, "Expected c0 to be finite"),
         ("lens", {"highlights": 0.5}, "Expected highlights of 1 or more"),
         ("lens", {"focus": (50, 0)}, "Expected a focus within the photo, 0 to 49 and 0 to 39, got 50,0"),
     ]

@@ -72,7 +72,7 @@ def fuse(stack, blur_maps=None):
     Parameters
     ----------
     stack : sequence of (H, W[, 3]) ndarray
-        In [0, 1]; gone through five times, a frame at a time.
+        In [0, 1]; gone through six times at most, a frame at a time.
     blur_maps : sequence of (H, W) ndarray, optional
         As in `decide`.
 

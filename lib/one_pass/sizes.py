@@ -10,6 +10,8 @@ and on photos of the Lytro pairs, which at half their size should read half.
 import cv2
 import numpy as np
 
+from lib import images
+
 REDUCTIONS = (2, 4)
 """The photo is read as it is and, unless told otherwise, made smaller by these."""
 LEAST_WIDTH = 0.1
@@ -68,13 +70,15 @@ def combine(answer, smaller):
     np.float32(8.0)
     """
     for top in range(0, answer.shape[1], ROWS):
-        part = answer[:, top : top + ROWS]
+        rows = slice(top, min(top + ROWS, answer.shape[1]))
+        part = answer[:, rows]
         too_fine = TOO_FINE / (np.square(part[0]) + NEAR_FOCUS)
         roots = np.sqrt(part)
         total = _weight(roots, 0)
         mean = total * roots
         for by, small in smaller.items():
-            roots = np.sqrt(by * _enlarged(small, by, top, part.shape[1:]))
+            large = images.enlarge(small, (by * small.shape[1], by * small.shape[2]), rows)
+            roots = np.sqrt(by * large[..., : part.shape[2]])
             weight = _weight(roots, (by - 1) * too_fine)
             total += weight
             mean += weight * roots
@@ -84,13 +88,3 @@ def combine(answer, smaller):
 
 def _weight(roots, unread):
     return 1 / np.square(np.square(roots[2] - roots[1] + np.float32(LEAST_WIDTH) + unread))
-
-
-def _enlarged(small, by, top, shape):
-    """The part of the enlarged maps, (3, *shape), that begins at the row `top`."""
-    place = np.clip((top + np.arange(shape[0], dtype=np.float32) + 0.5) / by - 0.5, 0, small.shape[1] - 1)
-    above = np.int32(place)
-    share = (place - above)[:, None]
-    rows = small[:, above] * (1 - share) + small[:, np.minimum(above + 1, small.shape[1] - 1)] * share
-    wide = (small.shape[2] * by, shape[0])
-    return np.stack([cv2.resize(plane, wide, interpolation=cv2.INTER_LINEAR)[:, : shape[1]] for plane in rows])

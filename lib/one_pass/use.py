@@ -57,7 +57,7 @@ def estimate(image, interval=False, filled=True, reductions=REDUCTIONS, engine=N
     Raises
     ------
     ValueError
-        The image is no image, or the engine is unknown or not installed.
+        The image is no image, a reduction no whole number above 1, or the engine unknown or not installed.
 
     Examples
     --------
@@ -67,6 +67,9 @@ def estimate(image, interval=False, filled=True, reductions=REDUCTIONS, engine=N
     ((40, 50), True)
     """
     image = images.check_image(image)
+    if not all(isinstance(by, (int, np.integer)) and by > 1 for by in reductions):
+        msg = f"Expected reductions to be whole numbers above 1, e.g. {REDUCTIONS}, got {reductions}."
+        raise ValueError(msg)
     color = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     run = start(engine or installed()[0], Path(model or weights.shipped(".onnx")))
     sigma, low, high = narrow(*_at_all_sizes(color, run, reductions, progress))

@@ -94,6 +94,9 @@ def added_blur(blur_map, f_number=2.0, photo_f_number=8.0, focus=None, c0=1.0):
         if not 0 < value < np.inf:
             msg = f"Expected {name} to be positive and finite, e.g. 2.8, got {value}."
             raise ValueError(msg)
+    if not np.isfinite(c0):
+        msg = f"Expected c0 to be finite, the blur of what is in focus, e.g. 1, got {c0}."
+        raise ValueError(msg)
     defocus = np.maximum(blur_map - np.float32(c0), 0)
     ratio = photo_f_number / f_number
     if ratio <= 1:

@@ -33,7 +33,7 @@ COMMANDS = {
     "ifgd": ("--method", "ifgd"),
 }
 FAST = ("defocus, no maps",)
-"""What is run beside enfuse on the large stack, where the network would take minutes a frame, and on the long one."""
+"""What is run beside enfuse on the large stack and the long one, where the maps would take most of the time."""
 
 
 # A process starts with the peak memory of the one that starts it, so a small one has to do that.

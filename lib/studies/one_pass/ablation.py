@@ -18,29 +18,74 @@ SHORT = {"scenes": 200, "growth": 0.5, "rise": 60}
 """Of the recipe at `local`: fewer scenes to render, and a rate that is reached in time."""
 
 
-def _learned_filters(**options):
+# What takes the place of a part of the network, made of the part that it replaces
+
+
+def _learned_filters(_):
     """As many filters of the same size as `network.Polynomials` has answers, but learned."""
     import keras
     from keras import layers
 
-    learned = layers.Conv2D(20, 8, 2, "same", activation="relu", kernel_initializer="he_normal")
-    return keras.Sequential([layers.Rescaling(1 / 64, -1), learned], name=options["name"])
+    def make(**options):
+        learned = layers.Conv2D(20, 8, 2, "same", activation="relu", kernel_initializer="he_normal")
+        return keras.Sequential([layers.Rescaling(1 / 64, -1), learned], name=options["name"])
+
+    return make
 
 
-def _half_the_size(**options):
+def _half_the_size(_):
     """In the place of `network.Unfold`: one answer for each 2x2 pixels, and the others between."""
     import tensorflow as tf
     from keras import layers
 
-    return layers.Lambda(lambda x: tf.image.resize(x[..., :3], 2 * tf.shape(x)[1:3]), (None, None, 3), **options)
+    def doubled(x):
+        return tf.image.resize(x[..., :3], 2 * tf.shape(x)[1:3])
+
+    return lambda **options: layers.Lambda(doubled, (None, None, 3), **options)
 
 
-def _median_alone(answer):
+def _guided_upsampling(build):
+    """In the place of `network.build`: the head at half the size, brought to the photo's edges by a guided filter."""
+    import keras
+    from keras import layers
+
+    from lib.one_pass import network
+
+    def made(half=False):
+        with mock.patch.object(network, "Unfold", lambda **o: layers.Lambda(lambda x: x[..., :3], **o)):
+            model = build(half)
+        answer, *coarse = model.outputs
+        guided = layers.Lambda(_guide, (None, None, 3), name="guided", dtype="float32")
+        return keras.Model(model.inputs, [guided([model.inputs[0], answer]), *coarse])
+
+    return made
+
+
+def _guide(photo_and_answer, radius=4, epsilon=1e-3):
+    """The guided filter of the half-size answer with the photo's gray levels, in [0, 1], at full size."""
+    import tensorflow as tf
+
+    def mean(x):
+        return tf.nn.avg_pool2d(x, 2 * radius + 1, 1, "SAME")
+
+    photo, answer = photo_and_answer
+    gray = tf.reduce_mean(photo, axis=-1, keepdims=True)
+    small = tf.nn.avg_pool2d(gray, 2, 2, "VALID")
+    slope = (mean(small * answer) - mean(small) * mean(answer)) / (mean(small**2) - mean(small) ** 2 + epsilon)
+    offset = mean(answer) - slope * mean(small)
+    slope, offset = (tf.image.resize(mean(x), tf.shape(photo)[1:3]) for x in (slope, offset))
+    return slope * gray + offset
+
+
+def _median_alone(_):
     """`network.quantiles` of a network that says nothing but sigma."""
     import tensorflow as tf
 
-    median = answer[..., :1]
-    return median, tf.stop_gradient(median), tf.stop_gradient(median)
+    def quantiles(answer):
+        median = answer[..., :1]
+        return median, tf.stop_gradient(median), tf.stop_gradient(median)
+
+    return quantiles
 
 
 ROWS = (
@@ -48,6 +93,7 @@ ROWS = (
     ("another seed", {"seed": 1}, {}),
     ("learned filters instead of polynomials", {}, {"network.Polynomials": _learned_filters}),
     ("head at half the size", {}, {"network.Unfold": _half_the_size}),
+    ("guided upsampling of that", {}, {"network.build": _guided_upsampling}),
     ("no interval", {}, {"network.quantiles": _median_alone}),
     ("error in roots only", {"sigma_weight": 0.0}, {}),
     ("whole scenes only", {"quarters": 0.0}, {}),
@@ -86,7 +132,8 @@ def _train(job, smaller, label, changes, places):
     with contextlib.ExitStack() as stack:
         for place, value in places.items():
             module, name = place.split(".")
-            stack.enter_context(mock.patch.object(modules[module], name, value))
+            part = value(getattr(modules[module], name)) if callable(value) else value
+            stack.enter_context(mock.patch.object(modules[module], name, part))
         pool = folder / (f"pool-{number}" if own_scenes else "pool")
         training = trainer.Training(folder / f"run-{number}", pool, **options)
         training.dev_pool = scenes.Pool(folder / "pool", "dev", pictures=smaller.get("pictures"))

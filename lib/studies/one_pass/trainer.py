@@ -20,7 +20,9 @@ import tensorflow as tf
 
 from lib import storage
 from lib.one_pass import network, weights
+from lib.studies import records
 from lib.studies.one_pass import degrade, scenes
+from lib.studies.run import file_hash
 
 CHECKPOINT_SECONDS = 240
 """A killed run loses at most this much work, plus one batch."""
@@ -132,6 +134,26 @@ def loss(answers, sigma, sigma_weight):
     return total, error
 
 
+def begun_with(start):
+    """How the network that a run begins with was trained, where its record tells; as `Training.state` keeps it.
+
+    Parameters
+    ----------
+    start : path
+        Weights, from `weights.save`, beside the network's ONNX file.
+
+    Returns
+    -------
+    list of dict
+    """
+    made, record = Path(start).with_suffix(".onnx"), records.recorded("train_one_pass")
+    if not record or not made.exists() or file_hash(made) != record["networks"].get(made.name):
+        return []
+    result = record["result"]
+    steps = result["steps"] + sum(part.get("steps", 0) for part in result["before"])
+    return [{"until": 0, "commit": record["commit"], "steps": steps, "seconds": record["seconds"]}]
+
+
 class Training:
     """A run: network, optimizer, averaged weights and what was measured on the way.
 
@@ -165,7 +187,7 @@ class Training:
         self.optimizer.build(self.model.trainable_variables)
         self.average = [tf.Variable(variable.numpy()) for variable in self.model.variables]
         self.state = {"settings": asdict(self.recipe) | {"seed": seed}, "step": 0, "seconds": 0.0, "history": []}
-        self.state["before"] = []
+        self.state["before"] = begun_with(start) if start else []
         self._resume(changed)
         self._step = tf.function(self._update)
         self._predict = tf.function(lambda photo: network.to_sigma(self.model(photo, training=False)[0]))
