@@ -74,7 +74,8 @@ def _before(result):
     told = ""
     for part in result["before"]:
         if "commit" in part:
-            told += f"; begun with the network of commit {part['commit']}, of {part['steps']:,} steps"
+            steps = part.get("steps", part["until"])
+            told += f"; begun anew with the network of commit {part['commit']}, of {steps:,} steps"
         else:
             settings = part["settings"].items()
             other = [f"{key} {was:g}" for key, was in settings if was != result["recipe"].get(key, was)]

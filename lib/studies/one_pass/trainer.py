@@ -135,7 +135,7 @@ def loss(answers, sigma, sigma_weight):
 
 
 def begun_with(start):
-    """How the network that a run begins with was trained, where its record tells; as `Training.state` keeps it.
+    """What a run that begins with these weights knows of their training, as parts of `Training.state`.
 
     Parameters
     ----------
@@ -144,14 +144,20 @@ def begun_with(start):
 
     Returns
     -------
-    list of dict
+    dict
+        Empty where the record of `train_one_pass` is of another network.
     """
     made, record = Path(start).with_suffix(".onnx"), records.recorded("train_one_pass")
     if not record or not made.exists() or file_hash(made) != record["networks"].get(made.name):
-        return []
-    result = record["result"]
-    steps = result["steps"] + sum(part.get("steps", 0) for part in result["before"])
-    return [{"until": 0, "commit": record["commit"], "steps": steps, "seconds": record["seconds"]}]
+        return {}
+    steps, before = record["result"]["steps"], record["result"]["before"]
+    return {
+        "step": steps,
+        "since": steps,
+        "seconds": record["seconds"] - sum(part.get("seconds", 0) for part in before),
+        "history": record["result"]["history"],
+        "before": [*before, {"until": steps, "commit": record["commit"]}],
+    }
 
 
 class Training:
@@ -186,8 +192,8 @@ class Training:
         self.optimizer = keras.optimizers.Adam(self.recipe.rate, beta_2=0.99, global_clipnorm=1.0)
         self.optimizer.build(self.model.trainable_variables)
         self.average = [tf.Variable(variable.numpy()) for variable in self.model.variables]
-        self.state = {"settings": asdict(self.recipe) | {"seed": seed}, "step": 0, "seconds": 0.0, "history": []}
-        self.state["before"] = begun_with(start) if start else []
+        self.state = {"settings": asdict(self.recipe) | {"seed": seed}, "step": 0, "since": 0, "seconds": 0.0}
+        self.state |= {"history": [], "before": []} | (begun_with(start) if start else {})
         self._resume(changed)
         self._step = tf.function(self._update)
         self._predict = tf.function(lambda photo: network.to_sigma(self.model(photo, training=False)[0]))
@@ -202,7 +208,7 @@ class Training:
         return total, error
 
     def train(self, steps, tell=print):
-        """Go on until `steps` are done in all."""
+        """Go on until `steps` are done in all. Batches and rate are those of a run that begins where this one did."""
         saved = measured = began = time.monotonic()
         losses = []
         with ThreadPoolExecutor(1) as other:
@@ -211,8 +217,9 @@ class Training:
                 step = self.state["step"]
                 photos, sigma = ahead.result()
                 ahead = other.submit(self._batch, step + 1)
-                self.optimizer.learning_rate.assign(self.recipe.rate_at(step, steps))
-                decay = min(self.recipe.average, (1 + step) / (10 + step))
+                done = step - self.state["since"]
+                self.optimizer.learning_rate.assign(self.recipe.rate_at(done, steps - self.state["since"]))
+                decay = min(self.recipe.average, (1 + done) / (10 + done))
                 losses.append([float(value) for value in self._step(photos, sigma, tf.constant(decay, tf.float32))])
                 self.state["step"] = step + 1
                 now, last = time.monotonic(), step + 1 == steps
@@ -228,7 +235,7 @@ class Training:
                     saved = began = time.monotonic()
 
     def _batch(self, step):
-        return batch_at(step, self.pool, self.recipe, self.seed)
+        return batch_at(step - self.state["since"], self.pool, self.recipe, self.seed)
 
     # What the averaged weights can do
 
