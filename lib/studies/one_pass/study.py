@@ -116,7 +116,7 @@ def made_smaller(job):
     from lib.studies.one_pass import trainer
 
     if job.profile != "quick":
-        return {"recipe": trainer.Recipe()}
+        return {"recipe": trainer.Recipe(), "dev_scenes": job.count(trainer.DEV_SCENES, least=4)}
     pictures = {"bsd100": [images.to_uint8(photos.load(name)) for name in STAND_IN]}  # as if of a set
     return {"recipe": replace(trainer.Recipe(), **QUICK), "pictures": pictures, "dev_scenes": 4}
 
