@@ -99,10 +99,11 @@ def test_another_recipe_is_refused_or_told_of(pool, tmp_path, monkeypatch):
 def test_weights_are_of_this_network_only(tmp_path):
     keras.utils.set_random_seed(0)
     model = network.build()
+    model.get_layer("encode4_norm").moving_variance.assign(tf.fill([120], 1e5))  # beyond float16
     weights.save(model, tmp_path / "weights.npz")
     loaded = weights.load(network.build(), tmp_path / "weights.npz")
     for one, two in zip(model.get_weights(), loaded.get_weights(), strict=True):
-        np.testing.assert_array_equal(np.float16(one), np.float16(two))
+        np.testing.assert_array_equal(one if one.ndim == 1 else np.float16(one), two)
     np.savez(tmp_path / "other.npz", kernel=np.zeros(3))
     with pytest.raises(ValueError, match="another network"):
         weights.load(model, tmp_path / "other.npz")

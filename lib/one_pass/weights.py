@@ -1,4 +1,7 @@
-"""The network's weights as a file: float16, by variable name, half the size and the same map within 0.02 px."""
+"""The network's weights as a file, by variable name: kernels in float16, half the size and the same map within 0.02 px.
+
+The others are few, and stay float32: float16 ends at 65504, which the variance of a channel may pass.
+"""
 
 import numpy as np
 
@@ -25,7 +28,7 @@ def save(model, path, values=None):
     values = [variable.numpy() for variable in model.variables] if values is None else values
     names = [variable.path for variable in model.variables]
     with storage.whole(path) as file:
-        np.savez(file, **{name: np.float16(value) for name, value in zip(names, values, strict=True)})
+        np.savez(file, **{n: np.float16(v) if v.ndim > 1 else v for n, v in zip(names, values, strict=True)})
 
 
 def load(model, path):
