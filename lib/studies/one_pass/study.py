@@ -18,7 +18,7 @@ from lib.studies.register import study
 
 # What needs TensorFlow is imported where it is used.
 
-STEPS = {"quick": 40, "local": 22_600, "full": 60_000}
+STEPS = {"quick": 40, "local": 32_600, "full": 60_000}
 """Of the training."""
 QUICK = {"batch": 1, "scenes": 8, "growth": 0.0, "rise": 10}
 """Of the recipe, at the quick profile."""
