@@ -4,6 +4,7 @@ A composite by a mask can be put together exactly. In a rendered pair the blur o
 behind it: no frame shows it.
 """
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -61,10 +62,9 @@ def _pairs(profile):
         for noise in (0.0, NOISE):
             yield f"rendered-{noise:g}", lambda noise=noise: _rendered(image, depth, noise)
         return
-    for noise in (0.0, NOISE):
-        for name in public_sets.SCENES:
+    for name, number in itertools.zip_longest(public_sets.SCENES, range(1, public_sets.NYU_PAIRS + 1)):
+        for noise in (0.0, NOISE) if name else ():
             yield f"{name}-{noise:g}", lambda name=name, noise=noise: _rendered(*public_sets.scene(name), noise)
-    for number in range(1, public_sets.NYU_PAIRS + 1):
         yield f"nyu-{number}", lambda n=number: {"kind": "composite", "scores": scores(*public_sets.nyu_pair(n))}
 
 

@@ -148,7 +148,7 @@ def judge(job):
         at_edges = {name: photo for name, photo in sharp.items() if name.startswith("bsd100/")}
         real = {path.name: images.read(path) for path in photos.files("zhuosim") if "Map" not in path.name}
         real |= {path.name: images.read(path) for path in photos.files("gb82")}
-    sharp = dict(job.some(sharp.items()))
+    sharp, at_edges, real = (dict(job.some(each.items())) for each in (sharp, at_edges, real))
     return {
         "scenes": job.kept("scenes", lambda: list(on_scenes(job))),
         "camera": job.kept("camera", lambda: list(on_camera(job))),
