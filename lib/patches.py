@@ -66,7 +66,7 @@ READINGS = {
     "paper": Reading("2sigma+1", "patch", 16),
     "lens": Reading("full", "image", 8),
 }
-"""The readings of the two shipped networks."""
+"""The readings of the two shipped networks that are the paper's MobileNetV2."""
 ALL_READINGS = tuple(Reading(*each) for each in itertools.product(("2sigma+1", "full"), ("patch", "image"), (8, 16)))
 """Every reading: a trained network is tested on all of them."""
 

@@ -20,9 +20,10 @@ def join(tmp_path, monkeypatch):
 
 
 def test_a_file_is_all_that_a_sharpener_takes(join):
-    assert list(enhancement.METHODS) == ["adaptive", "um", "gum", "cas"]
+    before = list(enhancement.METHODS)
+    assert before[:2] == ["adaptive", "um"]
     join(enhancement, "def twice(image, times=2):\n    return image * times\n\n\nMETHODS = {'twice': twice}\n")
-    assert list(enhancement.METHODS) == ["adaptive", "um", "gum", "cas", "twice"]
+    assert {*enhancement.METHODS} == {*before, "twice"}
     np.testing.assert_array_equal(enhancement.enhance(PHOTO, "twice", times=3), 3 * PHOTO)
 
 
@@ -34,9 +35,10 @@ def test_one_that_takes_a_map_needs_it(join):
 
 
 def test_a_file_is_all_that_a_fusion_method_takes(join):
+    before = fusion.METHODS.taking("blur_maps")
     join(fusion, "def first(stack, blur_maps=None):\n    return stack[0]\n\n\nMETHODS = {'first': first}\n")
     assert fusion.fuse([PHOTO, 2 * PHOTO], "first") is PHOTO
-    assert fusion.METHODS.taking("blur_maps") == ("defocus", "paper", "first")
+    assert {*fusion.METHODS.taking("blur_maps")} == {*before, "first"}
 
 
 def test_a_file_is_all_that_a_metric_takes(join):

@@ -23,6 +23,8 @@ from lib.studies import fingerprint
 COLUMNS = ("photo", "method", "unit", "blurrier", "mean", "low", "high", "seconds")
 SIGMA_COLUMNS = ("rmse", "mae", "spearman")
 MASK_COLUMNS = ("f_measure", "mask_mae", "auc")
+PAPER = "mobilenet_v2-lens"
+"""The estimator that is the paper's way, as ``--estimator paper`` has it."""
 KEY = "photo-code"
 """Column of two hashes: of the photo's file and of what made the map."""
 
@@ -85,6 +87,7 @@ def _chosen(methods):
     from lib import estimators
 
     names = [name.strip() for name in (methods or "").split(",") if name.strip()]
+    names = [PAPER if name == "paper" else name for name in names]
     for name in names:
         estimators.get(name)  # says which there are
     return list(dict.fromkeys(names))
@@ -94,7 +97,7 @@ def _usable():
     import_tensorflow()
     from lib import estimators
 
-    names = [name for name in estimators.names() if estimators.usable(name)]
+    names = [name for name in (*estimators.names(), PAPER) if estimators.usable(name)]
     if not names:
         msg = "No method can run: fetch their weights, or name one with --methods."
         raise UserError(msg)

@@ -67,7 +67,7 @@ def fuse_command(frames, output, writing, method, aligned, align_only, keep_size
         fused = fusion.fuse(stack, method)
     else:
         with tempfile.TemporaryDirectory(prefix="fuse-") as folder:
-            maps = stack_files.Maps(stack, Path(folder), functools.partial(estimate, **WINDOWS[method]))
+            maps = stack_files.Maps(stack, Path(folder), functools.partial(estimate, **WINDOWS.get(method, {})))
             fused = fusion.fuse(stack, method, blur_maps=maps)
     writing.save(frames[0], target, stack.picture(fused))
 

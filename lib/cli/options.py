@@ -96,7 +96,8 @@ def estimator_options(**own):
         @click.option(
             "--engine",
             type=click.Choice(engines.ENGINES),
-            help="one_pass, paper: what runs the network. All agree.  [default: onnx; paper: keras]",
+            help="one_pass, paper: what runs the network. All agree; openvino-bf16, paper's only, nearly.  "
+            "[default: onnx; paper: keras]",
         )
         @functools.wraps(command)
         def with_estimate(*args, estimator, step, model, engine, **options):

@@ -340,7 +340,7 @@ READERS = {
     ],
     "beats-entropy": functools.partial(_beats, ("entropy", "standard_deviation")),
     "beats-laplacian": functools.partial(_beats, ("laplacian_variance",)),
-    "methods": lambda profile: len(set(estimators.names()) - {"ours", "one_pass"}),
+    "methods": lambda profile: len({*estimators.names()} & {*OTHERS, "dmenet"}),
     "lbp-fig-8": _lbp(lbp.FIG_8),
     "lbp-fig-9": _lbp(lbp.FIG_9),
     "zhuo-sim": _defaults(zhuo_sim.estimate, "edge_threshold", "sigma", "weight", "max_blur"),

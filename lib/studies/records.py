@@ -100,7 +100,9 @@ def commit():
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
+        new_code = git("status", "--porcelain", "--", "lib", "Snakefile")
+        changed = git("status", "--porcelain", "-uno") or new_code
+        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 
