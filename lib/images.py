@@ -44,17 +44,7 @@ def read(path):
 def enlarge(planes, shape, rows):
     """Enlarge planes, bilinear, some rows at a time: a large photo's planes need not all be there at once.
 
-    Parameters
-    ----------
-    planes : (N, h, w) float32 ndarray
-    shape : (int, int)
-        Height H and width W to which they are enlarged.
-    rows : slice
-        The rows of the enlarged planes that are wanted, from start to stop.
-
-    Returns
-    -------
-    (N, stop - start, W) float32 ndarray
+    Of `planes`, (N, h, w) float32, enlarged to `shape`, (H, W), those of the slice `rows`: (N, rows, W) float32.
 
     Examples
     --------
@@ -62,8 +52,8 @@ def enlarge(planes, shape, rows):
     [[[0.0, 0.25, 0.75, 1.0]]]
     """
     height = planes.shape[1]
-    place = np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(0.5)
-    place = np.clip(place * np.float32(height / shape[0]) - np.float32(0.5), 0, height - 1)
+    place = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) * np.float32(height / shape[0]) - 0.5
+    place = np.clip(place, 0, height - 1)
     above = np.int32(place)
     share = (place - above)[:, None]
     mixed = planes[:, above] * (1 - share) + planes[:, np.minimum(above + 1, height - 1)] * share

@@ -219,10 +219,35 @@ def test_an_unknown_engine_is_refused(flower):
         one_pass.estimate(flower, engine="tpu")
 
 
-@pytest.mark.parametrize("by", [0, 1, 1.5, -2])
-def test_a_reduction_that_makes_nothing_smaller_is_refused(flower, by):
-    with pytest.raises(ValueError, match="whole numbers above 1"):
-        one_pass.estimate(flower, reductions=(by,))
+@pytest.mark.parametrize("reductions", [(0,), (1,), (1.5,), (-2,), (30_000,), None, {2, 4}, (n for n in (2, 4))])
+def test_what_makes_nothing_smaller_is_refused(flower, reductions):
+    with pytest.raises(ValueError, match="whole numbers from 2 to 64"):
+        one_pass.estimate(flower, reductions=reductions)
+
+
+def test_reductions_may_be_an_array_or_one_number(flower):
+    expected = one_pass.estimate(flower, reductions=(2,))
+    np.testing.assert_array_equal(one_pass.estimate(flower, reductions=np.uint8([2])), expected)
+    np.testing.assert_array_equal(one_pass.estimate(flower, reductions=2), expected)
+
+
+def test_no_map_goes_beyond_19(flower):
+    blurred = cv2.GaussianBlur(cv2.resize(flower, None, fx=2, fy=2), (0, 0), 30)
+    assert max(each.max() for each in one_pass.estimate(blurred, interval=True)) <= 19.001
+
+
+def test_a_file_that_is_no_network_is_refused(flower, tmp_path):
+    (tmp_path / "odd.onnx").write_bytes(b"no network")
+    for engine in use.installed():
+        with pytest.raises(ValueError, match="odd"):
+            one_pass.estimate(flower, engine=engine, model=tmp_path / "odd.onnx")
+
+
+def test_the_constants_of_the_filling_may_be_changed(monkeypatch, flower):
+    ends = np.full((2, 2), 4, np.float32), np.full((2, 2), 2, np.float32), np.full((2, 2), 9, np.float32)
+    before = interval.trust(*ends)
+    monkeypatch.setattr(interval, "HALF_KEPT", 10)
+    assert (interval.trust(*ends) > before).all()
 
 
 def test_use_imports_no_tensorflow():

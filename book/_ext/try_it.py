@@ -14,7 +14,7 @@ SAMPLES = ("dog", "bulb", "sumac", "flowers")
 SMALL = 192
 """Side of the pictures on the buttons, pixels."""
 CONSTANTS = {
-    sizes: ("REDUCTIONS", "LEAST_WIDTH", "TOO_FINE", "NEAR_FOCUS"),
+    sizes: ("REDUCTIONS", "LEAST_WIDTH", "TOO_FINE", "NEAR_FOCUS", "GREATEST_SIGMA"),
     interval: ("NARROWER", "HALF_WEIGHT", "HALF_KEPT"),
     filling: ("PIXELS", "RADIUS", "EPSILON"),
 }

@@ -133,6 +133,7 @@ def _estimator(name, given_step, model, engine):
         if estimator.method.unit != "sigma":
             msg = f"The estimator {name} gives a score and no sigma: take another, or see `compare`."
             raise jobs.UserError(msg)
+        import_tensorflow()  # quietly
         return estimator(pixels)
 
     return {"paper": by_windows, "one_pass": in_one_pass}.get(name, by_name)

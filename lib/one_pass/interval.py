@@ -42,11 +42,13 @@ def narrow(sigma, low, high):
     return sigma, np.minimum(low, sigma, out=low), np.maximum(high, sigma, out=high)  # and not a rounding error beyond
 
 
-def trust(sigma, low, high, half=HALF_KEPT):
+def trust(sigma, low, high, half=None):
     """How far each pixel is believed: (H, W) float32, 0 to 1, and 1/2 where the interval's relative width is `half`.
 
+    By default that is `HALF_KEPT`.
     Relative is the width to the root of sigma: as it is, it would make every blurred pixel count less than a sharp one.
     """
+    half = HALF_KEPT if half is None else half
     width = np.sqrt(high)
     width -= np.sqrt(low)
     width /= np.float32(half) * (np.sqrt(sigma) + np.float32(0.5))

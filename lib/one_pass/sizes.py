@@ -10,7 +10,7 @@ and on photos of the Lytro pairs, which at half their size should read half.
 import cv2
 import numpy as np
 
-from lib import images
+from lib import images, patches
 
 REDUCTIONS = (2, 4)
 """The photo is read as it is and, unless told otherwise, made smaller by these."""
@@ -21,6 +21,8 @@ TOO_FINE = 2.0
 shows."""
 NEAR_FOCUS = 0.1
 """Square pixels."""
+GREATEST_SIGMA = float(patches.LEVELS - 1)
+"""What is read beyond is cut, as by all estimators here, pixels."""
 ROWS = 128
 """Combined at a time."""
 
@@ -82,7 +84,7 @@ def combine(answer, smaller):
             weight = _weight(roots, (by - 1) * too_fine)
             total += weight
             mean += weight * roots
-        np.square(mean / total, out=part)
+        np.minimum(np.square(mean / total), GREATEST_SIGMA, out=part)
     return answer
 
 

@@ -20,6 +20,7 @@ TILE = 1600
 """Side of a tile of a large photo, pixels: 0.4 GB."""
 OVERLAP = 512
 """Of neighboring tiles, pixels: with less they differ from the whole by more than 0.05 px here and there."""
+MOST_REDUCED = 64
 LARGEST = 4_200_000
 """Photos of up to so many pixels are seen whole."""
 PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "keras": "keras"}
@@ -57,7 +58,8 @@ def estimate(image, interval=False, filled=True, reductions=REDUCTIONS, engine=N
     Raises
     ------
     ValueError
-        The image is no image, a reduction no whole number above 1, or the engine unknown or not installed.
+        The image is no image, a reduction no whole number from 2 to 64, the engine unknown or not installed,
+        or the network's file none.
 
     Examples
     --------
@@ -67,12 +69,13 @@ def estimate(image, interval=False, filled=True, reductions=REDUCTIONS, engine=N
     ((40, 50), True)
     """
     image = images.check_image(image)
-    if not all(isinstance(by, (int, np.integer)) and by > 1 for by in reductions):
-        msg = f"Expected reductions to be whole numbers above 1, e.g. {REDUCTIONS}, got {reductions}."
+    sizes = np.ravel(reductions).tolist()
+    if not all(isinstance(by, int) and 1 < by <= MOST_REDUCED for by in sizes):
+        msg = f"Expected reductions to be whole numbers from 2 to {MOST_REDUCED}, e.g. {REDUCTIONS}, got {reductions}."
         raise ValueError(msg)
     color = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     run = start(engine or installed()[0], Path(model or weights.shipped(".onnx")))
-    sigma, low, high = narrow(*_at_all_sizes(color, run, reductions, progress))
+    sigma, low, high = narrow(*_at_all_sizes(color, run, sizes, progress))
     if filled:
         sigma = fill(sigma, low, high, color)
     return (sigma, low, high) if interval else sigma
@@ -100,7 +103,12 @@ def start(engine, model):
     if not model.is_file():
         msg = f"No network at {model}: train it with `python -m lib study train_one_pass`."
         raise EngineError(msg)
-    return _STARTS[engine](model)
+    try:
+        return _STARTS[engine](model)
+    except Exception as error:  # each engine has its own
+        reason = " ".join(str(error).split())[:200]
+        msg = f"{engine} cannot read the network {model} ({reason}): fetch or train it again."
+        raise EngineError(msg) from error
 
 
 def _onnx(model):

@@ -39,7 +39,7 @@ function reduce(photo, width, height, by) {
 }
 
 /** The mean of the answers, in roots of sigma, weighted by how sure each is; takes the place of the first. */
-function combine(maps, smaller, width, height, { LEAST_WIDTH, TOO_FINE, NEAR_FOCUS }) {
+function combine(maps, smaller, width, height, { LEAST_WIDTH, TOO_FINE, NEAR_FOCUS, GREATEST_SIGMA }) {
   const { sigma, low, high } = maps;
   for (const each of smaller) {
     each.columns = Array.from({ length: width }, (_, x) => place(x, each.by, each.w));
@@ -65,9 +65,9 @@ function combine(maps, smaller, width, height, { LEAST_WIDTH, TOO_FINE, NEAR_FOC
         least += share * l;
         most += share * h;
       }
-      sigma[i] = (middle / total) ** 2;
-      low[i] = (least / total) ** 2;
-      high[i] = (most / total) ** 2;
+      sigma[i] = Math.min((middle / total) ** 2, GREATEST_SIGMA);
+      low[i] = Math.min((least / total) ** 2, GREATEST_SIGMA);
+      high[i] = Math.min((most / total) ** 2, GREATEST_SIGMA);
     }
   }
   return maps;

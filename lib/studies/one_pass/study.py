@@ -40,7 +40,7 @@ def card(record):
 
 A photo, (H, W, 3) in [0, 1], to sigma in pixels, 0 to 19, and the ends of its 80 % interval, in one pass.
 
-- **Network**: `lib.one_pass.network`, {result["weights"]:,} weights, stored in float16 (`one_pass.npz`), and the same
+- **Network**: `lib.one_pass.network`, {result["weights"]:,} weights, kernels in float16 (`one_pass.npz`), and the same
   for other programs (`one_pass.onnx`): "photo", (N, H, W, 3) float32 with sides that are multiples of 32 and at least
   64, to "sigma", (N, H, W, 3): sigma, low, high.
 - **Scenes** (`lib.studies.one_pass`): {result["scenes"]:,} of 256x256 pixels at the end, rendered from the training

@@ -209,6 +209,9 @@ class Training:
 
     def train(self, steps, tell=print):
         """Go on until `steps` are done in all. Batches and rate are those of a run that begins where this one did."""
+        if steps <= self.state["since"]:
+            msg = f"Expected more steps than the {self.state['since']} before --start, got {steps}: raise --steps."
+            raise ValueError(msg)
         saved = measured = began = time.monotonic()
         losses = []
         with ThreadPoolExecutor(1) as other:
@@ -294,7 +297,7 @@ class Training:
                 raise ValueError(msg)
             if before != now:
                 state |= {"settings": now, "before": [*state["before"], {"until": state["step"], "settings": before}]}
-            self.state = state
+            self.state = {"since": 0} | state
             groups = {"model": self.model.variables, "optimizer": self.optimizer.variables, "average": self.average}
             for group, values in groups.items():
                 for number, variable in enumerate(values):
@@ -309,7 +312,7 @@ def main():
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("pool", type=click.Path(path_type=Path))
-@click.option("--steps", type=int, required=True, help="Steps in all; may be changed when a run goes on.")
+@click.option("--steps", type=int, required=True, help="Steps in all, with those before --start; may change later.")
 @click.option("--threads", type=int, default=1, show_default=True, help="Of the processor.")
 @click.option("--rate", type=float, default=Recipe.rate, show_default=True, help="Of learning.")
 @click.option("--seed", type=int, default=0, show_default=True)
