@@ -39,3 +39,4 @@ def test_rank_correlations_are_scipy_s_over_methods_and_leave_out_what_has_no_or
 def test_every_method_that_needs_no_maps_is_asked():
     assert set(fusion.METHODS) - set(fusion_truth.methods()) == set(fusion.METHODS.taking("blur_maps")) - {"defocus"}
     assert {"defocus", "gff", "gfdf", "ifgd", "pyramid"} <= set(fusion_truth.methods())
+    assert "paper" not in fusion_truth.methods()

@@ -21,9 +21,10 @@ def join(tmp_path, monkeypatch):
 
 def test_a_file_is_all_that_a_sharpener_takes(join):
     before = list(enhancement.METHODS)
-    assert before[:2] == ["adaptive", "um"]
+    assert before[:4] == ["adaptive", "um", "gum", "cas"]
     join(enhancement, "def twice(image, times=2):\n    return image * times\n\n\nMETHODS = {'twice': twice}\n")
-    assert {*enhancement.METHODS} == {*before, "twice"}
+    assert "twice" in list(enhancement.METHODS)[4:]
+    assert [name for name in enhancement.METHODS if name != "twice"] == before
     np.testing.assert_array_equal(enhancement.enhance(PHOTO, "twice", times=3), 3 * PHOTO)
 
 
@@ -36,9 +37,12 @@ def test_one_that_takes_a_map_needs_it(join):
 
 def test_a_file_is_all_that_a_fusion_method_takes(join):
     before = fusion.METHODS.taking("blur_maps")
+    assert before[:2] == ("defocus", "paper")
     join(fusion, "def first(stack, blur_maps=None):\n    return stack[0]\n\n\nMETHODS = {'first': first}\n")
     assert fusion.fuse([PHOTO, 2 * PHOTO], "first") is PHOTO
-    assert {*fusion.METHODS.taking("blur_maps")} == {*before, "first"}
+    after = fusion.METHODS.taking("blur_maps")
+    assert "first" in after[2:]
+    assert tuple(name for name in after if name != "first") == before
 
 
 def test_a_file_is_all_that_a_metric_takes(join):

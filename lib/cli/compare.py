@@ -17,14 +17,12 @@ from lib import images, storage
 from lib.cli import map_files, pictures
 from lib.cli.jobs import Folder, UserError, describe, pair, run
 from lib.cli.map_files import read_map, read_sigma
-from lib.cli.options import REFUSED, import_tensorflow, output_options, photos_argument
+from lib.cli.options import PAPER, REFUSED, import_tensorflow, output_options, photos_argument
 from lib.studies import fingerprint
 
 COLUMNS = ("photo", "method", "unit", "blurrier", "mean", "low", "high", "seconds")
 SIGMA_COLUMNS = ("rmse", "mae", "spearman")
 MASK_COLUMNS = ("f_measure", "mask_mae", "auc")
-PAPER = "mobilenet_v2-lens"
-"""The estimator that is the paper's way, as ``--estimator paper`` has it."""
 KEY = "photo-code"
 """Column of two hashes: of the photo's file and of what made the map."""
 

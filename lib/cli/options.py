@@ -52,6 +52,8 @@ def output_options(text="For one photo a file or a folder, for more a folder. A 
     return decorate
 
 
+PAPER = "mobilenet_v2-lens"
+"""The network, and the estimator, that is the paper's way."""
 OWN = {"one_pass": {"engine"}, "paper": {"step", "model", "engine"}}
 """Options that mean something to some estimators only."""
 NETWORK = {"estimator", "engine", "step", "model"}
@@ -89,7 +91,7 @@ def estimator_options(**own):
         @click.option("--step", type=click.IntRange(1, 32), help=f"paper: pixels between windows.  [default: {STEP}]")
         @click.option(
             "--model",
-            default="mobilenet_v2-lens",
+            default=PAPER,
             show_default=True,
             help="paper: a shipped classifier or a .keras file.",
         )
@@ -133,8 +135,8 @@ def _estimator(name, given_step, model, engine):
         if estimator.method.unit != "sigma":
             msg = f"The estimator {name} gives a score and no sigma: take another, or see `compare`."
             raise jobs.UserError(msg)
-        import_tensorflow()  # quietly
-        return estimator(pixels)
+        with silence():  # TensorFlow's notes, of those that use it
+            return estimator(pixels)
 
     return {"paper": by_windows, "one_pass": in_one_pass}.get(name, by_name)
 

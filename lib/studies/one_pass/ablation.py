@@ -71,8 +71,9 @@ def _guide(photo_and_answer, radius=4, epsilon=1e-3):
     photo, answer = photo_and_answer
     gray = tf.reduce_mean(photo, axis=-1, keepdims=True)
     small = tf.nn.avg_pool2d(gray, 2, 2, "VALID")
-    slope = (mean(small * answer) - mean(small) * mean(answer)) / (mean(small**2) - mean(small) ** 2 + epsilon)
-    offset = mean(answer) - slope * mean(small)
+    mean_gray, mean_answer = mean(small), mean(answer)
+    slope = (mean(small * answer) - mean_gray * mean_answer) / (mean(small**2) - mean_gray**2 + epsilon)
+    offset = mean_answer - slope * mean_gray
     slope, offset = (tf.image.resize(mean(x), tf.shape(photo)[1:3]) for x in (slope, offset))
     return slope * gray + offset
 
