@@ -2,6 +2,7 @@
 
 import csv
 import functools
+from dataclasses import replace
 
 import command_line
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from lib import estimators
 from lib.cli import pictures
+from lib.cli.options import PAPER
 
 METHODS = "entropy,fdm"
 
@@ -51,6 +53,17 @@ def test_a_new_method_is_run_by_default(photo, tmp_path, monkeypatch):
     (methods / "darkness.py").write_text(code)
     assert run(photo, "-o", tmp_path / "out") == 0
     assert [row["method"] for row in rows(tmp_path / "out")] == ["darkness"]
+
+
+def test_the_paper_goes_by_its_name(photo, tmp_path, monkeypatch):
+    known = estimators.get
+
+    def stands_in(name):
+        return replace(known(name), estimate=known("entropy").estimate) if name == PAPER else known(name)
+
+    monkeypatch.setattr(estimators, "get", stands_in)
+    assert run(photo, "-o", tmp_path / "out", "--methods", f"paper, entropy,{PAPER}") == 0
+    assert [row["method"] for row in rows(tmp_path / "out")] == [PAPER, "entropy"]
 
 
 def test_true_sigma_is_judged(photo, crop, tmp_path):

@@ -1,6 +1,8 @@
 """``defocus fuse`` as its user meets it."""
 
 import functools
+import subprocess
+import sys
 
 import command_line
 import cv2
@@ -43,6 +45,20 @@ def test_writes_what_the_library_computes(frames, tmp_path, method):
     expected = fusion.fuse([pictures.read(path).pixels for path in frames], method)
     out = pictures.read(tmp_path / "new" / "out.png").pixels
     np.testing.assert_array_equal(images.to_uint8(out), images.to_uint8(expected))
+
+
+def test_a_method_that_joins_gets_the_maps(frames, tmp_path):
+    methods = tmp_path / "methods"
+    methods.mkdir()
+    code = "def blurs(stack, blur_maps):\n    return np.stack([*blur_maps, blur_maps[0]], -1) / 19\n"
+    (methods / "blurs.py").write_text(f"import numpy as np\n{code}METHODS = {{'blurs': blurs}}\n")
+    joined = f"from lib import fusion; fusion.__path__.append({str(methods)!r}); from lib import cli; cli.main()"
+    words = [*map(str, frames), "-o", str(tmp_path / "out.png"), "--method", "blurs"]
+    subprocess.run([sys.executable, "-c", joined, "fuse", *words], check=True)
+    first, second, _ = np.moveaxis(pictures.read(tmp_path / "out.png").pixels, -1, 0)
+    left = np.arange(WIDTH) < WIDTH // 2
+    assert np.median(first[:, left]) < np.median(second[:, left])
+    assert np.median(second[:, ~left]) < np.median(first[:, ~left])
 
 
 def test_a_folder_stands_for_its_photos(frames, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -34,6 +35,29 @@ def test_a_gpu_stands_in_the_record(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert records.machine()["accelerators"] == ["NVIDIA X, 1.2"]
     assert "NVIDIA X, 1.2, 2 minutes" in records.provenance(records.load(path) | {"machine": records.machine()})
+
+
+@pytest.mark.parametrize("new", ["lib/method.py", "Snakefile", "notes.txt"])
+def test_the_commit_says_whether_code_was_changed_or_is_new(tmp_path, monkeypatch, new):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    assert records.commit() is None
+
+    def git(*words):
+        words = ["git", "-c", "user.name=A", "-c", "user.email=a@b", *words]
+        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "code.py").write_text("A = 1\n")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    clean = git("rev-parse", "--short=12", "HEAD")
+    assert records.commit() == clean
+    (tmp_path / new).write_text("B = 2\n")
+    assert records.commit() == clean + ("" if new == "notes.txt" else "+changes")
+    (tmp_path / new).unlink()
+    (tmp_path / "lib" / "code.py").write_text("A = 2\n")
+    assert records.commit() == f"{clean}+changes"
 
 
 def test_a_record_is_written_whole_or_not_at_all(path):
