@@ -32,7 +32,7 @@ METHOD = Method(
     variants={name: {"network": name, "refinement": "paper"} for name in paths.networks()},
     titles={name: f"the paper's, {name}" for name in paths.networks()},
 )
-"""The variants are the paper's: one for each network, with the paper's refinement."""
+"""The variants are the paper's: one for each network, with the paper's refinement, but of the windows' mean levels."""
 
 
 def estimate(image, network=NETWORK, step=8, labels="expected", refinement="spread"):

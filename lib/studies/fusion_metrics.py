@@ -50,7 +50,7 @@ def rendered(image, depth):
 
 
 def fusions(pair):
-    """A dozen fusions of `rendered`, from poor to very good, the two sources among them: pictures by name."""
+    """Ten fusions of `rendered`, from poor to very good, the two sources among them: pictures by name."""
     (a, sigma_a), (b, sigma_b) = pair
     made = {"front": a, "back": b, "mean": (a + b) / 2, "maximum": np.maximum(a, b)}
     made |= {f"detail, r = {radius}": by_detail(a, b, radius) for radius in RADII}
