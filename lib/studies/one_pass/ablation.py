@@ -14,8 +14,8 @@ from lib.studies.register import study
 
 STEPS = {"quick": 4, "local": 300, "full": 6_000}
 """Of each training: at `local` a small part of what the shipped weights saw, so only large effects show."""
-SHORT = {"scenes": 200, "growth": 0.5, "rise": 60}
-"""Of the recipe at `local`: fewer scenes to render, and a rate that is reached in time."""
+SHORT = {"batch": 8, "scenes": 200, "growth": 0.0, "rise": 60}
+"""Of the recipe at `local`: fewer scenes to render and to see a step, and a rate that is reached in time."""
 
 
 # What takes the place of a part of the network, made of the part that it replaces
