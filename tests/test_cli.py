@@ -12,7 +12,7 @@ from PIL import Image
 
 from lib import blur_map, classifiers, estimators, images, one_pass, refinement
 from lib.cli import jobs, map_files, pictures
-from lib.cli.map_files import write_map
+from lib.cli.map_files import write_maps
 
 ROOT = Path(__file__).resolve().parent.parent
 LENS = "mobilenet_v2-lens"
@@ -98,7 +98,7 @@ def test_an_engine_with_a_shipped_file_does_without_tensorflow(photo, tmp_path, 
 @pytest.mark.parametrize("ending", [".png", ".tif"])
 def test_picture_of_the_map_has_16_bits_and_says_its_scale(tmp_path, ending):
     sigma = np.linspace(-0.2, 19, 12, dtype=np.float32).reshape(3, 4)
-    write_map(tmp_path / f"map{ending}", sigma)
+    write_maps({tmp_path / f"map{ending}": sigma})
     with Image.open(tmp_path / f"map{ending}") as stored:
         values = np.asarray(stored).astype(float)
         text = stored.text["Description"] if ending == ".png" else stored.tag_v2[270]

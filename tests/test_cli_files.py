@@ -1,7 +1,10 @@
 """A photographer's files: nothing lost, no answer for another photo, nothing left behind."""
 
+import errno
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -234,11 +237,103 @@ def test_the_picture_of_a_map_is_a_map(shots, tmp_path, ending):
 
 
 def test_our_own_map_of_a_sharp_photo_is_taken_though_it_ends_below_1(shots, tmp_path):
-    map_files.write_map(tmp_path / "map.png", np.full((64, 96), 0.5, np.float32))
+    map_files.write_maps({tmp_path / "map.png": np.full((64, 96), 0.5, np.float32)})
     assert run("blur", shots / "two.png", "-o", tmp_path / "out.png", "--map", tmp_path / "map.npy") == 0
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PK\x03\x04 and no more",
+        b"\x93NUMPY\x01\x00\x08\x00{'descr'",
+        b"\x93NUMPY\x01\x00v\x00" + b"{(" * 59,
+        b"",
+        b"\0" * 99,
+    ],
+)
+def test_a_damaged_map_is_refused_in_one_line(shots, tmp_path, capsys, data):
+    (tmp_path / "m.npy").write_bytes(data)
+    assert run("blur", shots / "one.jpg", "-o", tmp_path / "out.png", "--map", tmp_path / "m.npy") == 2
+    one_line(capsys, "Cannot read the map", "m.npy")
+    assert run("map", shots / "one.jpg", "-o", tmp_path / "map") == 0
+    (tmp_path / "map.npy").write_bytes(data)
+    assert run("map", shots / "one.jpg", "-o", tmp_path / "map") == 2
+    one_line(capsys, "map.npy is there and is no map")
+    assert (tmp_path / "map.npy").read_bytes() == data
+
+
+def test_a_map_does_not_see_what_is_hidden_under_transparent_pixels(shots, tmp_path):
+    alpha = np.full((64, 96), 255, np.uint8)
+    alpha[:, 60:] = 0
+    for name, hidden in (("black", 0), ("white", 255)):
+        pixels = np.where(alpha[..., None] > 0, data.coffee()[:64, :96], np.uint8(hidden))
+        Image.fromarray(np.dstack([pixels, alpha])).save(shots / f"{name}.png")
+        assert run("map", shots / f"{name}.png", "-o", tmp_path / name) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "black.npy"), np.load(tmp_path / "white.npy"))
+
+
+def test_a_map_and_its_interval_are_written_all_or_none(shots, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(one_pass, "estimate", lambda pixels, *_, **__: [images.to_gray(pixels)] * 3)
+    written, write = [], pictures.write
+
+    def full(path, *words, **options):
+        written.append(path)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write(path, *words, **options)
+
+    monkeypatch.setattr(pictures, "write", full)
+    assert run("map", shots / "one.jpg", "-o", tmp_path / "out" / "map", "--interval") == 2
+    one_line(capsys, "No space left", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+    assert run("map", shots / "one.jpg", "-o", tmp_path / "out" / "map", "--interval") == 0
+    assert names(tmp_path / "out") == sorted(
+        f"map{end}{kind}" for end in ("", "_low", "_high") for kind in (".npy", ".png")
+    )
+
+
+def test_a_photo_that_the_memory_does_not_hold_does_not_lose_the_others(shots, tmp_path, capsys, monkeypatch):
+    answer, shown = one_pass.estimate, pictures.read(shots / "two.png").pixels
+
+    def too_large(pixels, *words, **options):
+        if np.array_equal(pixels, shown):
+            msg = "BFCArena: Failed to allocate memory for requested buffer of size 1"
+            raise RuntimeError(msg)
+        return answer(pixels)
+
+    monkeypatch.setattr(one_pass, "estimate", too_large)
+    assert run("map", shots, "-o", tmp_path / "out") == 2
+    message = capsys.readouterr().err
+    assert "Not enough memory for" in message
+    assert "1 of 2 photos failed: two.png" in message
+    assert names(tmp_path / "out") == ["one.npy", "one.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_a_folder_is_no_photo(shots, tmp_path, capsys):
+    os.mkfifo(shots / "pipe.png")
+    assert run("map", shots, "-o", tmp_path / "out") == 0
+    assert "skipped, no photos:" in capsys.readouterr().out
+
+
+def test_a_name_that_is_no_text_is_told_all_the_same(shots, tmp_path):
+    os.rename(shots / "one.jpg", os.fsencode(shots) + b"/caf\xe9.jpg")
+    words = ["enhance", str(shots), "-o", str(tmp_path / "out"), *UM]
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run([sys.executable, "-m", "lib", *words], cwd=ROOT, env=environment, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"caf\\udce9.jpg" in done.stdout
+
+
 # Options that mean nothing
+
+
+@pytest.mark.parametrize(
+    "words", [("blur", "--c0", "nan"), ("enhance", "--sigma", "-inf"), ("blur", "--map-scale", "nan")]
+)
+def test_a_number_that_is_none_is_refused(shots, tmp_path, capsys, words):
+    assert run(*words, shots / "one.jpg", "-o", tmp_path / "out.png") == 2
+    one_line(capsys, words[1], "is not a finite number")
 
 
 @pytest.mark.parametrize(
@@ -256,6 +351,8 @@ def test_our_own_map_of_a_sharp_photo_is_taken_though_it_ends_below_1(shots, tmp
         (("fuse", "two.png", "--no-map", "--model", "x"), "--model"),
         (("fuse", "two.png", "--method", "gff", "--engine", "onnx"), "--engine"),
         (("fuse", "two.png", "--method", "gff", "--no-map"), "--no-map"),
+        (("fuse", "two.png", "--align-only", "--method", "gff"), "--method"),
+        (("fuse", "two.png", "--align-only", "--step", 8), "--step"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(shots, monkeypatch, capsys, words, option):

@@ -94,6 +94,19 @@ def test_16_bit_exif_and_profile_are_kept(tmp_path, scene):
     assert kept[271] == "A maker"
 
 
+def test_aligned_frames_keep_what_their_own_files_say(tmp_path, scene):
+    for number, (name, kind) in enumerate((("a", "tif"), ("b", "png"))):
+        exif = Image.Exif()
+        exif[271] = name
+        frame = pictures.Picture(scene[1][number], None, 16 if kind == "tif" else 8, exif.tobytes())
+        pictures.write(tmp_path / f"{name}.{kind}", frame)
+    assert run(tmp_path / "a.tif", tmp_path / "b.png", "-o", tmp_path / "out", "--align-only") == 0
+    for name, bits in (("a.tif", 16), ("b.png", 8)):
+        written, kept = pictures.read(tmp_path / "out" / name), Image.Exif()
+        kept.load(written.exif)
+        assert (kept[271], written.bits) == (name[0], bits)
+
+
 @pytest.mark.parametrize("hidden", [(1, 0, 0), (0, 1, 0)])
 def test_what_is_transparent_in_one_frame_comes_from_the_other(tmp_path, scene, hidden):
     sharp, (left, right) = scene

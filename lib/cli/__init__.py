@@ -57,6 +57,8 @@ def main(arguments=None):
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _leave_home_alone()
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold anything
     try:
         with _ended_by_sigterm():
             cli.main(arguments, prog_name="defocus", standalone_mode=False)

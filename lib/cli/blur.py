@@ -5,7 +5,7 @@ import click
 from lib import shallow_focus
 from lib.cli import pictures
 from lib.cli.jobs import pair, run
-from lib.cli.options import EDITED, map_options, output_options, photos_argument, refuse_others
+from lib.cli.options import EDITED, Number, NumberRange, map_options, output_options, photos_argument, refuse_others
 from lib.cli.pictures import edited
 from lib.shallow_focus import weights
 
@@ -30,7 +30,7 @@ class Point(click.ParamType):
         return x, y
 
 
-positive = click.FloatRange(min=0, min_open=True)
+positive = NumberRange(min=0, min_open=True)
 
 
 @click.command("blur", epilog=EDITED)
@@ -43,9 +43,9 @@ positive = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="A wider lens, the paper's text, or its authors' code.",
 )
-@click.option("--strength", type=click.FloatRange(0, 1), help="paper, released: from the photo to the full effect.")
-@click.option("--c0", type=float, help="Blur up to which a pixel is in focus. [default: 1; released: 0.5]")
-@click.option("--c1", type=float, help="paper, released: blur of the background. [default: 7; released: 1.75]")
+@click.option("--strength", type=NumberRange(0, 1), help="paper, released: from the photo to the full effect.")
+@click.option("--c0", type=Number(), help="Blur up to which a pixel is in focus. [default: 1; released: 0.5]")
+@click.option("--c1", type=Number(), help="paper, released: blur of the background. [default: 7; released: 1.75]")
 @click.option("--f-number", type=positive, help="lens: of the new picture. [default: 2]")
 @click.option("--photo-f-number", type=positive, help="lens: of the photo. [default: from its EXIF, else 8]")
 @click.option("--focus", type=Point(), help="lens: pixel to focus on, from the left and the top.")

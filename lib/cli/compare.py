@@ -56,7 +56,7 @@ def compare_command(photos, output, writing, methods, truth):
 
     def work(photo, target):
         picture = pictures.read(photo)
-        pixels = picture.pixels
+        pixels = pictures.continued(picture)
         if min(pixels.shape[:2]) < 32:
             msg = f"Cannot compare on {photo}: it is smaller than 32x32 pixels."
             raise pictures.ImageError(msg)

@@ -9,7 +9,17 @@ import numpy as np
 from lib import enhancement
 from lib.cli import pictures
 from lib.cli.jobs import pair, run
-from lib.cli.options import EDITED, MAPS, map_options, output_options, photos_argument, refuse_given, refuse_others
+from lib.cli.options import (
+    EDITED,
+    MAPS,
+    Number,
+    NumberRange,
+    map_options,
+    output_options,
+    photos_argument,
+    refuse_given,
+    refuse_others,
+)
 from lib.cli.pictures import edited
 
 CURVE = ("alpha1", "beta1", "alpha2", "beta2")
@@ -25,20 +35,20 @@ CURVE = ("alpha1", "beta1", "alpha2", "beta2")
     show_default=True,
     help="By the defocus map, or unsharp masking, generalized unsharp masking, contrast adaptive sharpening.",
 )
-@click.option("--strength", type=float, help="0 changes nothing. [default: 2; gum: 7; cas: 0.125, at most 0.2]")
+@click.option("--strength", type=Number(), help="0 changes nothing. [default: 2; gum: 7; cas: 0.125, at most 0.2]")
 @click.option(
     "--color",
     type=click.Choice(["luminance", "channels", "green"]),
     help="What is sharpened; green: cas only. [default: luminance]",
 )
 @click.option(
-    "--sigma", type=click.FloatRange(max=1000), help="adaptive, um: scale of what is amplified, pixels. [default: 3]"
+    "--sigma", type=NumberRange(max=1000), help="adaptive, um: scale of what is amplified, pixels. [default: 3]"
 )
-@click.option("--alpha1", type=float, help="adaptive: speed of the gain's rise. [default: 30]")
-@click.option("--beta1", type=float, help="adaptive: where it rises, sigma / 19. [default: 0.15]")
-@click.option("--alpha2", type=float, help="adaptive: speed of the gain's fall. [default: 92]")
-@click.option("--beta2", type=float, help="adaptive: where it falls, sigma / 19. [default: 0.4]")
-@click.option("--contrast", type=float, help="gum: clip limit of the contrast, 0 for none. [default: 0.0005]")
+@click.option("--alpha1", type=Number(), help="adaptive: speed of the gain's rise. [default: 30]")
+@click.option("--beta1", type=Number(), help="adaptive: where it rises, sigma / 19. [default: 0.15]")
+@click.option("--alpha2", type=Number(), help="adaptive: speed of the gain's fall. [default: 92]")
+@click.option("--beta2", type=Number(), help="adaptive: where it falls, sigma / 19. [default: 0.4]")
+@click.option("--contrast", type=Number(), help="gum: clip limit of the contrast, 0 for none. [default: 0.0005]")
 @click.option("--diagonals/--no-diagonals", default=None, help="cas: look at diagonal neighbors. [default: yes]")
 @click.option("--linear/--no-linear", default=None, help="cas: work on linear light. [default: no]")
 @map_options

@@ -54,6 +54,7 @@ def fuse_command(frames, output, writing, method, aligned, align_only, keep_size
         msg = "--keep-size means nothing without --align: frames are cropped only where they are aligned."
         raise UserError(msg)
     if align_only:
+        refuse_given({"method", "no_map", *NETWORK}, "with --align-only, which fuses nothing")
         _write_aligned(frames, output, writing, keep_size, not no_match)
         return
     ((_, target),) = pair(frames[:1], output)
@@ -82,5 +83,5 @@ def _write_aligned(frames, output, writing, keep_size, matched):
         check_writable(target)
         writing.claim(target)
     stack = stack_files.Stack(frames, True, matched, keep_size)
-    for pixels, (frame, target) in zip(stack, targets, strict=True):
-        writing.save(frame, target, stack.picture(pixels))
+    for number, (frame, target) in enumerate(targets):
+        writing.save(frame, target, stack.frame(number))

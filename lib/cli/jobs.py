@@ -169,7 +169,7 @@ def sorted_out(photos):
     for photo in photos:
         inside = sorted(path for path in photo.iterdir() if path.name[0] != ".") if photo.is_dir() else [photo]
         are_photos = [
-            not _is_result(path) and (path == photo or (path.suffix.lower() in pictures.SUFFIXES and path.is_file()))
+            (path == photo or (path.suffix.lower() in pictures.SUFFIXES and path.is_file())) and not _is_result(path)
             for path in inside
         ]
         if photo.is_dir() and not any(are_photos):
@@ -188,7 +188,7 @@ def _is_result(path):
     if path.suffix.lower() == ".npy":
         return None
     with contextlib.suppress(OSError):
-        return pictures.is_result(path)
+        return path.is_file() and pictures.is_result(path)  # a pipe could be read only once
     return False
 
 
@@ -253,7 +253,7 @@ def run(jobs, work, writing=None, outputs=lambda target: [target]):
     failed = []
     for photo, target in jobs:
         try:
-            work(photo, target)
+            _do(work, photo, target)
         except pictures.ImageError as error:
             if len(jobs) == 1:
                 raise
@@ -263,6 +263,17 @@ def run(jobs, work, writing=None, outputs=lambda target: [target]):
     if failed:
         msg = f"{len(failed)} of {len(jobs)} photos failed: {', '.join(failed)}."
         raise UserError(msg)
+
+
+def _do(work, photo, target):
+    """The work on a photo; where its size is too much for the machine, the photo is named."""
+    try:
+        work(photo, target)
+    except Exception as error:
+        if isinstance(error, MemoryError) or "Failed to allocate memory" in str(error):  # ONNX Runtime's own kind
+            msg = f"Not enough memory for {photo}: close other programs, or make it smaller."
+            raise pictures.ImageError(msg) from error
+        raise
 
 
 def describe(error):

@@ -52,12 +52,16 @@ def map_command(photos, output, writing, estimate, interval, labels, variant, no
     def work(photo, target):
         picture = pictures.read(photo)
         windows = {"labels": labels, "variant": None if no_refine else variant}
-        maps = estimate(picture.pixels, photo.name, interval=interval, **windows)
-        for name, sigma in zip(pictures_of(target), maps if interval else [maps], strict=True):
-            map_files.write_map(name, sigma)
+        maps = estimate(pictures.continued(picture), photo.name, interval=interval, **windows)
+        map_files.write_maps(dict(zip(pictures_of(target), maps if interval else [maps], strict=True)))
         writing.wrote(*files(target))
         writing.note(photo, picture.unread)
 
     jobs = pair(photos, output, suffix=".png", endings=(".png", ".tif", ".tiff", ".npy"))
-    jobs = [(photo, target.with_suffix(".png") if target.suffix == ".npy" else target) for photo, target in jobs]
+    jobs = [(photo, _picture_of(target)) for photo, target in jobs]
     run(jobs, work, writing, outputs=files)
+
+
+def _picture_of(target):
+    """The picture that goes with an array; else the target itself."""
+    return target.with_suffix(".png") if target.suffix.lower() == ".npy" else target

@@ -1,5 +1,6 @@
 """Maps as files: an array of sigma, and a picture of it beside it that says its scale."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,12 @@ _LARGEST = 2 * (patches.LEVELS - 1)
 
 
 def read_map(path, shape):
-    """Read an array of numbers that fits a photo, such as a map that `write_map` wrote.
+    """Read an array of numbers that fits a photo, such as a map that `write_maps` wrote.
 
     Parameters
     ----------
     path : path
-        Of a ``.npy`` file, or of a picture that `write_map` wrote.
+        Of a ``.npy`` file, or of a picture that `write_maps` wrote.
     shape : (int, int)
         H and W of the photo.
 
@@ -35,7 +36,7 @@ def read_map(path, shape):
     try:
         white = pictures.white_of_map(path)
         values = np.load(path, allow_pickle=False) if white is None else white * pictures.read(path).pixels
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy has many for a damaged file
         kind = type(error).__name__
         msg = f"Cannot read the map {path} ({kind}): expected the .npy file of `defocus map`, or its picture."
         raise pictures.ImageError(msg) from error
@@ -55,7 +56,7 @@ def read_sigma(path, shape, scale=None):
     Parameters
     ----------
     path : path
-        Of a ``.npy`` file or a picture that `write_map` wrote; with a scale, of any picture.
+        Of a ``.npy`` file or a picture that `write_maps` wrote; with a scale, of any picture.
     shape : (int, int)
         H and W of the photo.
     scale : float, optional
@@ -96,29 +97,29 @@ def read_sigma(path, shape, scale=None):
     return values
 
 
-def write_map(target, sigma):
-    """Write a map as a float32 ``.npy`` and as a 16 bit picture beside it, each whole or not at all.
+def write_maps(maps):
+    """Write each map as a float32 ``.npy`` and as a 16 bit picture beside it, all of them or none.
 
     Parameters
     ----------
-    target : Path
-        Of the picture, ``.png`` or ``.tif``.
-    sigma : (H, W) float32 ndarray
-        Pixels; the picture holds 0 to 19.
+    maps : dict of Path to (H, W) float32 ndarray
+        Sigma in pixels, by the file of its picture, ``.png`` or ``.tif``, which holds 0 to 19.
     """
     peak = patches.LEVELS - 1
-    with storage.whole(array_of(target)) as file:
-        save_array(file, sigma.astype(np.float32))
-        pictures.write(target, np.clip(sigma / peak, 0, 1), bits=16, description=f"{pictures.MAP}{peak}")
+    with contextlib.ExitStack() as stack:
+        for target, sigma in maps.items():
+            save_array(stack.enter_context(storage.whole(array_of(target))), sigma.astype(np.float32))
+            picture = stack.enter_context(storage.whole(target))
+            pictures.write(picture, np.clip(sigma / peak, 0, 1), bits=16, description=f"{pictures.MAP}{peak}")
 
 
 def array_of(target):
-    """The array that `write_map` writes beside a picture."""
+    """The array that `write_maps` writes beside a picture."""
     return target.with_name(target.stem + ".npy")
 
 
 def is_own_array(path):
-    """Whether an array is what `write_map` wrote, and nobody changed it since: the picture beside it shows it.
+    """Whether an array is what `write_maps` wrote, and nobody changed it since: the picture beside it shows it.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import math
 import os
 from pathlib import Path
 
@@ -64,6 +65,24 @@ ESTIMATORS = ("one_pass", "paper")
 """In front of the others; the first is the default."""
 STEP = 8
 """From one window of the paper's to the next, pixels."""
+
+
+class _Finite:
+    """A type of option that refuses infinity and what is no number."""
+
+    def convert(self, value, param, ctx):
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+class Number(_Finite, type(click.FLOAT)):
+    """As ``float``."""
+
+
+class NumberRange(_Finite, click.FloatRange):
+    """As `click.FloatRange`."""
 
 
 def estimator_options(**own):
@@ -156,7 +175,7 @@ def map_options(command):
     )
     @click.option(
         "--map-scale",
-        type=click.FloatRange(min=0, min_open=True),
+        type=NumberRange(min=0, min_open=True, max=1e6),
         help="Sigma of the map's value 1 or white, pixels; for maps from elsewhere.",
     )
     @estimator_options()

@@ -96,6 +96,12 @@ class Stack(Sequence):
         """The fused pixels as a picture, with what the first frame's file says."""
         return replace(self.first, pixels=fused, alpha=self.alpha, bits=self.bits)
 
+    def frame(self, number):
+        """A frame as it is fused, as a picture with what its own file says; its colors are the first frame's."""
+        own = pictures.read(self.paths[number])
+        profile = own.icc_profile if self.tones[number] is None else self.first.icc_profile
+        return replace(own, pixels=self[number], alpha=self.alpha, icc_profile=profile)
+
     def __len__(self):
         return len(self.paths)
 

@@ -140,8 +140,8 @@ def build(half=False):
     Returns
     -------
     keras.Model
-        (N, H, W, 3) photos in [0, 1] to the (N, H, W, 3) roots of sigma, see `to_sigma`, and two coarse answers that
-        only training needs. H and W are multiples of 32 and at least 64.
+        (N, H, W, 3) photos in [0, 1] to the (N, H, W, 3) answer, see `quantiles` and `to_sigma`, and two coarse ones
+        that only training needs. H and W are multiples of 32 and at least 64.
     """
     policy = "mixed_bfloat16" if half else "float32"
 

@@ -46,7 +46,7 @@ def estimate(image, interval=False, filled=True, reductions=REDUCTIONS, engine=N
     model : path, optional
         The network's ONNX file, beside which its weights (``.npz``) lie for Keras; by default the shipped one.
     progress : callable, optional
-        Called after every tile of the full size with (tiles done, tiles in all).
+        Called with (tiles done, tiles in all) after every tile of the full size, where there are several.
 
     Returns
     -------

@@ -7,7 +7,7 @@ way out, and leaves nothing half written.
 
 from lib.cli.pictures.exif import f_number
 from lib.cli.pictures.marks import MAP, SHEET, UNSIGNED, is_own, is_result, sign, white_of_map
-from lib.cli.pictures.picture import MAX_PIXELS, Picture, edited
+from lib.cli.pictures.picture import MAX_PIXELS, Picture, continued, edited
 from lib.cli.pictures.reading import RAW_SUFFIXES, SUFFIXES, read
 from lib.cli.pictures.writing import WRITABLE, write, write_bytes
 from lib.images import ImageError
@@ -22,6 +22,7 @@ __all__ = [
     "WRITABLE",
     "ImageError",
     "Picture",
+    "continued",
     "edited",
     "f_number",
     "is_own",

@@ -68,9 +68,25 @@ def edited(picture, edit):
     Picture
         With the bits, alpha and metadata of the old one.
     """
+    new = edit(continued(picture))
     if picture.alpha is None:
-        return replace(picture, pixels=edit(picture.pixels))
+        return replace(picture, pixels=new)
     hidden = picture.alpha == 0
-    new = edit(np.clip(region_fill(picture.pixels, hidden), 0, 1))
     kept = hidden if new.ndim == 2 else hidden[..., None]
     return replace(picture, pixels=np.where(kept, picture.pixels, new))
+
+
+def continued(picture):
+    """The pixels of a picture, with a continuation of the visible ones where it is transparent.
+
+    Parameters
+    ----------
+    picture : Picture
+
+    Returns
+    -------
+    (H, W[, 3]) float32 ndarray
+    """
+    if picture.alpha is None:
+        return picture.pixels
+    return np.clip(region_fill(picture.pixels, picture.alpha == 0), 0, 1)

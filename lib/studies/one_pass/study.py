@@ -74,8 +74,8 @@ def _before(result):
     told = ""
     for part in result["before"]:
         if "commit" in part:
-            steps = part.get("steps", part["until"])
-            told += f"; begun anew with the network of commit {part['commit']}, of {steps:,} steps"
+            own = f", which had {part['steps']:,} steps of its own" if "steps" in part else ""
+            told += f"; at step {part['until']:,} begun anew with the weights of commit {part['commit']}{own}"
         else:
             settings = part["settings"].items()
             other = [f"{key} {was:g}" for key, was in settings if was != result["recipe"].get(key, was)]
