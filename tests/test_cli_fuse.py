@@ -166,7 +166,7 @@ def test_frames_of_other_exposure_leave_no_seam(frames, tmp_path, scene):
         (["a.png", "none.png"], "no such file"),
         (["a.png", "cut.png"], "damaged or cut off"),
         (["a.png", "b.png", "--method", "best"], "best"),
-        (["a.png", "b.png", "--method", "paper", "--no-map"], "--no-map"),
+        (["a.png", "b.png", "--method", "paper", "--no-map"], "The method paper needs the defocus maps"),
         (["a.png", "b.png", *PAPER, "--step", "99"], "99 is not in the range 1<=x<=32"),
         (["a.png", "b.png", *PAPER, "--step", "0"], "0 is not in the range 1<=x<=32"),
         (["a.png", "b.png", *PAPER, "--model", "nowhere.keras"], "nowhere"),

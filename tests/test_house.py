@@ -89,8 +89,10 @@ def test_the_guide_lists_the_rooms_in_this_order():
 
 
 def test_the_method_is_small_enough_to_walk_through():
-    method = [path for path in MODULES if room(path.relative_to(paths.ROOT).parts) not in ("studies", "cli")]
-    assert sum(len(path.read_text().splitlines()) for path in method) <= 9000
+    # Those that join by a file of their own are not counted: 3,596 lines as these are written, and all are 9,000.
+    others = ("studies", "cli", "estimators", "enhancement", "fusion", "metrics")
+    rest = [path for path in MODULES if room(path.relative_to(paths.ROOT).parts) not in others]
+    assert sum(len(path.read_text().splitlines()) for path in rest) <= 9000 - 3596
 
 
 PROSE = [paths.ROOT / "README.md", paths.ROOT / "CONTRIBUTING.md", *sorted((paths.ROOT / "book").glob("*.md"))]

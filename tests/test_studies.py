@@ -115,6 +115,42 @@ def test_what_a_killed_run_has_kept_serves_the_same_code_only(project):
     assert records.read("dies")["result"] == {"by": "d1"}
 
 
+def test_what_a_killed_run_has_kept_took_its_time(project, monkeypatch):
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(run.time, "monotonic", lambda: next(clock))
+    tries = []
+
+    def dies(job):
+        job.kept("first", dict)
+        tries.append(job)
+        if len(tries) == 1:
+            raise KeyboardInterrupt
+        return {}
+
+    dies.code = "d1"
+    register.studies()["dies"] = register.Study("dies", dies, {}, {}, "-")
+    with pytest.raises(KeyboardInterrupt):
+        run.run("dies", "quick")
+    run.run("dies", "quick")
+    assert records.read("dies")["seconds"] == 10 + 10
+
+
+def test_a_record_of_another_seed_or_scale_is_kept(project):
+    run_all()
+    before = records.path("error").read_text()
+    for options in ({"seed": 1}, {"scale": 0.1}):
+        with pytest.raises(ValueError, match="is of seed 0 and scale 1: move"):
+            run.run("error", "quick", **options)
+    assert records.path("error").read_text() == before
+
+
+def test_a_record_of_a_changed_tree_is_made_anew_when_the_tree_is_clean(project):
+    run_all()
+    edit("apart", commit="0123456789ab+changes")
+    run.run("apart", "quick")
+    assert records.read("apart")["commit"] == "0123456789ab"
+
+
 def test_a_scaled_run_cuts_the_counts_and_is_not_adopted(project):
     run_all(scale=0.01)
     assert records.read("error")["result"]["samples"] == 10
@@ -147,6 +183,8 @@ def test_a_run_is_adopted_whole(project, monkeypatch):
         (lambda: records.path("apart").unlink(), "apart is not run"),
         (lambda: setattr(apart, "code", "a2"), "apart is stale"),
         (lambda: edit("apart", commit="0123456789ab+changes"), "apart was made on a changed tree"),
+        (lambda: (paths.weights() / "tiny.keras").write_text("another"), "tiny.keras is not the network of train_tiny"),
+        (lambda: shutil.rmtree(paths.RUNS), "There is no run at"),
     ],
 )
 def test_a_run_that_is_not_whole_is_refused_and_nothing_changes(project, spoil, why):
@@ -181,6 +219,45 @@ def test_an_adoption_that_fails_half_way_leaves_all_as_it_was(project, monkeypat
     with pytest.raises(OSError, match="No space"):
         adopt.adopt("quick")
     assert {path: path.read_bytes() for path in paths.DATA.rglob("*") if path.is_file()} == before
+
+
+def test_what_git_does_not_hold_is_not_replaced(project, monkeypatch):
+    run_all()
+    monkeypatch.setattr(paths, "ROOT", project)
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    own = paths.DATA / "weights" / "my own.keras"
+    own.parent.mkdir(parents=True)
+    own.write_text("weeks")
+    with pytest.raises(adopt.AdoptionError, match=r"would lose what git does not hold: data/weights/my own\.keras"):
+        adopt.adopt("quick")
+    assert own.read_text() == "weeks"
+    own.unlink()
+    adopt.adopt("quick")
+
+
+def test_what_a_killed_adoption_put_aside_comes_back(project, monkeypatch):
+    run_all()
+    adopt.adopt("quick")
+    before = {path: path.read_bytes() for path in paths.DATA.rglob("*") if path.is_file()}
+    for folder in (paths.DATA / "weights", paths.RESULTS / "quick"):
+        folder.rename(folder.with_name(f".{folder.name}.replaced"))  # as if killed here
+
+    def disk_full(*_, **__):
+        msg = "No space left on device"
+        raise OSError(msg)
+
+    monkeypatch.setattr(shutil, "copytree", disk_full)
+    with pytest.raises(OSError, match="No space"):
+        adopt.adopt("quick")
+    assert {path: path.read_bytes() for path in paths.DATA.rglob("*") if path.is_file()} == before
+
+
+def test_words_that_mean_nothing_are_refused(project, capsys):
+    for words in (["adopt", "--keep", "error"], ["study", "--seed", "5"], ["adopt", "--begin", "--keep", "alchemy"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words)
+        assert end.value.code == 2
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_run_begins_with_what_is_recorded_and_holds(project):

@@ -2,6 +2,8 @@
 
 import click
 
+from lib.cli.options import refuse_given
+
 PROFILES = ("quick", "local", "full")
 
 
@@ -12,12 +14,14 @@ PROFILES = ("quick", "local", "full")
 def adopt_command(profile, begin, keep):
     """Take the networks, cards and records of a whole run, runs/PROFILE, into data/, where the book reads them.
 
-    Records of larger profiles, which were made with other networks, go.
+    What was there goes, the records of larger profiles too, which were made with other networks; what git does not
+    hold is not lost: it is named, and nothing is taken.
     """
     from lib.studies import adopt
 
     if begin:
-        click.echo(f"{profile}: {', '.join(adopt.begin(profile, keep)) or 'nothing that holds'}")
+        click.echo(f"{profile}: {', '.join(adopt.begin(profile, keep)) or 'nothing more that holds'}")
         return
+    refuse_given({"keep"}, "without --begin")
     for folder in adopt.adopt(profile):
-        click.echo(folder)
+        click.echo(f"{'new' if folder.exists() else 'gone'}: {folder}")

@@ -60,7 +60,7 @@ def enhance_command(photos, output, writing, method, defocus, **options):
     """
     options = _method_options(method, {name: value for name, value in options.items() if value is not None})
 
-    if method != "adaptive":
+    if method not in enhancement.METHODS.taking("sigma_map"):
         refuse_given(MAPS, f"with --method {method}, which needs no map")
 
     def work(photo, target):

@@ -5,7 +5,7 @@ import os
 import click
 
 from lib import paths
-from lib.cli.options import import_tensorflow
+from lib.cli.options import import_tensorflow, refuse_given
 
 PROFILES = ("quick", "local", "full")
 
@@ -23,6 +23,8 @@ def study_command(name, profile, seed, scale):
     What a study measures or trains lies in runs/PROFILE; `make adopt PROFILE=...` takes a whole run into data/. The
     list tells of the records that come with the project, with --profile of those of a run.
     """
+    if not name:
+        refuse_given({"seed", "scale"}, "without the NAME of a study")
     if name or profile:
         os.environ[paths.PROFILE] = profile or PROFILES[0]  # before anything looks for networks
     if name:

@@ -5,6 +5,7 @@ And back: what is recorded and still holds can begin a run, which then makes the
 
 import os
 import shutil
+import subprocess
 
 from lib import paths, storage
 from lib.studies import records, register, run
@@ -33,9 +34,13 @@ def adopt(profile):
     Raises
     ------
     AdoptionError
-        A record is missing or stale, was made on a changed tree, or with counts that were cut.
+        A record is missing or stale, was made on a changed tree, or with counts that were cut; a network is not that of
+        its record; or one of the folders holds what git does not.
     """
     os.environ[paths.PROFILE] = profile
+    if not (paths.run() / "records").exists():
+        msg = f"There is no run at {paths.run()}: make reproduce PROFILE={profile}."
+        raise AdoptionError(msg)
     found = [problem for name in register.studies() if (problem := _problem(name))]
     if found:
         msg = f"Nothing is taken from {paths.run()}: {'; '.join(found)}. Complete it: make reproduce PROFILE={profile}."
@@ -43,6 +48,9 @@ def adopt(profile):
     moves = {paths.weights(): paths.DATA / "weights", paths.run() / "records": paths.RESULTS / profile}
     larger = [paths.RESULTS / each for each in PROFILES[PROFILES.index(profile) + 1 :]]
     gone = [folder for folder in larger if folder.exists()]
+    if unsaved := _unsaved([*moves.values(), *gone]):
+        msg = f"Adopting would lose what git does not hold: {', '.join(unsaved)}. Commit it, or move it away."
+        raise AdoptionError(msg)
     _replace(moves, gone)
     return [*moves.values(), *gone]
 
@@ -56,14 +64,30 @@ def _problem(name):
     if "scale" in record:
         return f"{name} has cut counts"
     if not record["commit"] or "+" in record["commit"]:
-        return f"{name} was made on a changed tree"
+        return f"{name} was made on a changed tree, or without git"
+    made = register.get(name).makes
+    if made and run.file_hash(paths.weights() / made) != record["networks"].get(made):
+        return f"{made} is not the network of {name}"
     return None
+
+
+def _unsaved(folders):
+    """The first few files in folders that git does not hold as they are; none where there is no git."""
+    command = ["git", "status", "--porcelain", "--untracked-files=all", "-z", "--", *map(str, folders)]
+    try:
+        told = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return [line[3:] for line in told.split("\0") if line][:5]
 
 
 def _replace(moves, gone):
     """Copy folders beside their targets, then swap all of them; what fails before the swap changes nothing."""
     fresh = {target: target.with_name(f".{target.name}.adopted") for target in moves.values()}
     old = {target: target.with_name(f".{target.name}.replaced") for target in [*moves.values(), *gone]}
+    for target, aside in old.items():
+        if aside.exists() and not target.exists():  # left by one that was killed
+            aside.rename(target)
     for folder in [*fresh.values(), *old.values()]:
         shutil.rmtree(folder, ignore_errors=True)
     swapped = []
@@ -100,8 +124,15 @@ def begin(profile, keep=()):
     Returns
     -------
     list of str
-        The studies whose records, with networks and cards, the run has now.
+        The studies whose records, with networks and cards, the run has got.
+
+    Raises
+    ------
+    ValueError
+        There is no study of that name to keep.
     """
+    for name in keep:
+        register.get(name)  # says which there are
     os.environ.pop(paths.PROFILE, None)
     holds = [name for name in register.studies() if records.state(name, profile) == records.FRESH or name in keep]
     source, recorded = paths.weights(), {name: records.path(name, profile) for name in holds}

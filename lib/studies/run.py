@@ -11,6 +11,9 @@ from pathlib import Path
 from lib import paths, storage
 from lib.studies import fingerprint, records, register
 
+SPENT = "seconds.json"
+"""The file, beside what a study has kept, of the time that it has taken so far."""
+
 
 @dataclass
 class Job:
@@ -28,6 +31,8 @@ class Job:
         What is measured on.
     seconds : float or None
         Time spent, where the study knows better than the clock, since it went on after a kill.
+    began : float
+        When it did, by `time.monotonic`, or would have with what a killed run has kept.
     """
 
     profile: str
@@ -36,6 +41,7 @@ class Job:
     folder: Path
     data: object = None
     seconds: float | None = None
+    began: float = 0.0
 
     @property
     def small(self):
@@ -56,6 +62,7 @@ class Job:
         path = self.folder / f"{name}.json"
         if not path.exists():
             storage.write_json(path, make())
+            storage.write_json(self.folder / SPENT, time.monotonic() - self.began)
         return json.loads(path.read_text())
 
     def shared(self, build, **options):
@@ -89,7 +96,7 @@ def run(name, profile, seed=0, scale=1.0):
     Raises
     ------
     ValueError
-        There is no such study.
+        There is no such study, or the run has its record of another seed or scale.
     FileNotFoundError
         A training that it needs has not run yet.
     """
@@ -101,12 +108,14 @@ def run(name, profile, seed=0, scale=1.0):
         if _holds(entry, target, seed, scale, networks):
             target.touch()
             return target
+        _refuse_another(target, seed, scale)
         key = hashlib.sha256(repr((entry.code, sorted(networks.items()), seed, scale)).encode()).hexdigest()[:16]
         folder = paths.run() / name / key
         folder.mkdir(parents=True, exist_ok=True)
-        job, began = Job(profile, seed, scale, folder, entry.data), time.monotonic()
+        spent = json.loads((folder / SPENT).read_text()) if (folder / SPENT).exists() else 0
+        job = Job(profile, seed, scale, folder, entry.data, began=time.monotonic() - spent)
         result = entry.function(job, **entry.options)
-        seconds = time.monotonic() - began if job.seconds is None else job.seconds
+        seconds = time.monotonic() - job.began if job.seconds is None else job.seconds
         if entry.makes:
             networks[entry.makes] = file_hash(paths.weights() / entry.makes)
         more = {"study": name, "code": entry.code, "networks": networks} | ({"scale": scale} if scale < 1 else {})
@@ -125,8 +134,20 @@ def _holds(entry, path, seed, scale, networks):
     record = records.load(path)
     if "kept" in record:
         return True
+    if "+" in (record["commit"] or "") and "+" not in (records.commit() or ""):
+        return False  # `adopt` would refuse it
     same = record.get("code") == entry.code and (record["seed"], record.get("scale", 1.0)) == (seed, scale)
     return same and all(record["networks"].get(file) == digest for file, digest in networks.items())
+
+
+def _refuse_another(path, seed, scale):
+    """Keep a record of another seed or scale, which may have taken days."""
+    if path.exists():
+        record = records.load(path)
+        if (record["seed"], record.get("scale", 1.0)) != (seed, scale):
+            of = f"seed {record['seed']} and scale {record.get('scale', 1.0):g}"
+            msg = f"{path} is of {of}: move {paths.run()} away to run with seed {seed} and scale {scale:g}."
+            raise ValueError(msg)
 
 
 def _network(training):
