@@ -152,7 +152,7 @@ def test_a_folder_with_one_bad_photo(tmp_path, crop, capsys):
             "--contrast means nothing to --method um, which takes --color, --sigma",
         ),
         (("--strength", -1), "strength to be finite and not negative"),
-        (("--alpha1", "nan"), "is not a finite number"),
+        (("--alpha1", "nan"), "'--alpha1': 'nan' is not a finite number"),
         (("--sigma", -1), "sigma to be finite"),
         (("--color", "green"), "color to be one of"),
         (("--method", "cas", "--strength", 1), "a strength of 0 to 0.2"),

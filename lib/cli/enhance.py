@@ -60,12 +60,13 @@ def enhance_command(photos, output, writing, method, defocus, **options):
     """
     options = _method_options(method, {name: value for name, value in options.items() if value is not None})
 
-    if method not in enhancement.METHODS.taking("sigma_map"):
+    takes_map = method in enhancement.METHODS.taking("sigma_map")
+    if not takes_map:
         refuse_given(MAPS, f"with --method {method}, which needs no map")
 
     def work(photo, target):
         def edit(pixels):
-            sigma_map = defocus(pixels, photo.name) if method in enhancement.METHODS.taking("sigma_map") else None
+            sigma_map = defocus(pixels, photo.name) if takes_map else None
             return enhancement.enhance(pixels, method, sigma_map, **options)
 
         sharpened = edited(pictures.read(photo), edit)

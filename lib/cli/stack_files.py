@@ -100,7 +100,7 @@ class Stack(Sequence):
         """A frame as it is fused, as a picture with what its own file says; its colors are the first frame's."""
         own = pictures.read(self.paths[number])
         profile = own.icc_profile if self.tones[number] is None else self.first.icc_profile
-        return replace(own, pixels=self[number], alpha=self.alpha, icc_profile=profile)
+        return replace(own, pixels=self._whole(number, own), alpha=self.alpha, icc_profile=profile)
 
     def __len__(self):
         return len(self.paths)
@@ -108,7 +108,11 @@ class Stack(Sequence):
     def __getitem__(self, number):
         if not 0 <= number < len(self):  # what ends an iteration
             raise IndexError(number)
-        pixels, alpha = self._placed(number, pictures.read(self.paths[number]))
+        return self._whole(number, pictures.read(self.paths[number]))
+
+    def _whole(self, number, picture):
+        """A frame's pixels as they are fused, of the picture in its file."""
+        pixels, alpha = self._placed(number, picture)
         pixels = pixels[self.crop]
         if alpha is None:
             return pixels

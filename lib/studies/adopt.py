@@ -73,9 +73,8 @@ def _problem(name):
 
 def _unsaved(folders):
     """The first few files in folders that git does not hold as they are; none where there is no git."""
-    command = ["git", "status", "--porcelain", "--untracked-files=all", "-z", "--", *map(str, folders)]
     try:
-        told = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout
+        told = records.git("status", "--porcelain", "--untracked-files=all", "-z", "--", *map(str, folders))
     except (OSError, subprocess.CalledProcessError):
         return []
     return [line[3:] for line in told.split("\0") if line][:5]

@@ -91,18 +91,17 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def git(*words):
+    """What git answers in the project's folder; an OSError or a CalledProcessError where there is none."""
+    return subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout
+
+
 def commit():
     """The commit that is checked out, with ``+changes`` where the tree differs from it; ``None`` outside git."""
-
-    def git(*words):
-        return subprocess.run(
-            ["git", *words], cwd=paths.ROOT, capture_output=True, text=True, check=True
-        ).stdout.strip()
-
     try:
         new_code = git("status", "--porcelain", "--", "lib", "Snakefile")
         changed = git("status", "--porcelain", "-uno") or new_code
-        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
+        return git("rev-parse", "--short=12", "HEAD").strip() + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 

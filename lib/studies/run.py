@@ -105,10 +105,10 @@ def run(name, profile, seed=0, scale=1.0):
     networks = {training.makes: _network(training) for training in entry.before if training.makes}
     target = records.path(name)
     with storage.alone(target):
-        if _holds(entry, target, seed, scale, networks):
+        _refuse_another(target, seed, scale)
+        if _holds(entry, target, networks):
             target.touch()
             return target
-        _refuse_another(target, seed, scale)
         key = hashlib.sha256(repr((entry.code, sorted(networks.items()), seed, scale)).encode()).hexdigest()[:16]
         folder = paths.run() / name / key
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def run(name, profile, seed=0, scale=1.0):
     return target
 
 
-def _holds(entry, path, seed, scale, networks):
+def _holds(entry, path, networks):
     """Whether a record is what the run of a study would make again, or is kept on request (`lib.studies.adopt`)."""
     if not path.exists() or (entry.makes and not (paths.weights() / entry.makes).exists()):
         return False
@@ -136,15 +136,16 @@ def _holds(entry, path, seed, scale, networks):
         return True
     if "+" in (record["commit"] or "") and "+" not in (records.commit() or ""):
         return False  # `adopt` would refuse it
-    same = record.get("code") == entry.code and (record["seed"], record.get("scale", 1.0)) == (seed, scale)
-    return same and all(record["networks"].get(file) == digest for file, digest in networks.items())
+    return record.get("code") == entry.code and all(
+        record["networks"].get(file) == digest for file, digest in networks.items()
+    )
 
 
 def _refuse_another(path, seed, scale):
     """Keep a record of another seed or scale, which may have taken days."""
     if path.exists():
         record = records.load(path)
-        if (record["seed"], record.get("scale", 1.0)) != (seed, scale):
+        if "kept" not in record and (record["seed"], record.get("scale", 1.0)) != (seed, scale):
             of = f"seed {record['seed']} and scale {record.get('scale', 1.0):g}"
             msg = f"{path} is of {of}: move {paths.run()} away to run with seed {seed} and scale {scale:g}."
             raise ValueError(msg)
