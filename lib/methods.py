@@ -3,21 +3,15 @@
 import importlib
 import inspect
 import pkgutil
-import sys
 from collections.abc import Mapping
 
 
 class Methods(Mapping):
-    """The methods of a package, read from its files at each look: a file that comes has joined.
+    """The methods of a package, by its dotted name, read from its files at each look: a file that comes has joined.
 
     A module takes part that has a constant ``METHODS``, a dict of functions by name. Files whose names begin with an
-    underscore are helpers.
-
-    Parameters
-    ----------
-    package : str
-    first : sequence of str
-        Names in front of the others, which follow in the order of their files.
+    underscore are helpers. The names in `first` come first, the others in the order of their files. A look raises a
+    ValueError where two files give the same name.
 
     Examples
     --------
@@ -31,8 +25,12 @@ class Methods(Mapping):
 
     def _read(self):
         found = {}
-        for name in modules(self.package):
-            found |= getattr(importlib.import_module(f"{self.package}.{name}"), "METHODS", {})
+        for file in modules(self.package):
+            methods = getattr(importlib.import_module(f"{self.package}.{file}"), "METHODS", {})
+            for name in methods.keys() & found.keys():
+                msg = f"{self.package}.{file} has a method {name!r}, and so has another file there: rename one."
+                raise ValueError(msg)
+            found |= methods
         return {name: found[name] for name in dict.fromkeys((*self.first, *found)) if name in found}
 
     def __getitem__(self, name):
@@ -51,11 +49,13 @@ class Methods(Mapping):
             raise ValueError(msg)
         return self[name]
 
-    def taking(self, parameter):
-        """Names of the methods whose function takes a parameter of this name, as a tuple."""
-        return tuple(name for name, method in self.items() if parameter in inspect.signature(method).parameters)
+    def taking(self, parameter, needed=False):
+        """Names of the methods whose function takes a parameter of this name, or needs it, as a tuple."""
+        found = {name: inspect.signature(method).parameters.get(parameter) for name, method in self.items()}
+        return tuple(name for name, each in found.items() if each and not (needed and each.default is not each.empty))
 
 
 def modules(package):
     """Names of the modules of a package, without helpers, sorted."""
-    return sorted(file.name for file in pkgutil.iter_modules(sys.modules[package].__path__) if file.name[0] != "_")
+    folders = importlib.import_module(package).__path__
+    return sorted(file.name for file in pkgutil.iter_modules(folders) if file.name[0] != "_")

@@ -55,6 +55,19 @@ def test_a_new_method_is_run_by_default(photo, tmp_path, monkeypatch):
     assert [row["method"] for row in rows(tmp_path / "out")] == ["darkness"]
 
 
+def test_a_method_whose_packages_are_missing_is_left_out_and_says_so(photo, tmp_path, monkeypatch, capsys):
+    methods = tmp_path / "methods"
+    methods.mkdir()
+    (methods / "a_lacking.py").write_text("import no_such_package\n")
+    (methods / "brightness.py").write_text("from lib.images import to_gray\nestimate = to_gray\n")
+    monkeypatch.setattr(estimators, "__path__", [str(methods)])
+    assert run(photo, "-o", tmp_path / "out") == 0
+    assert [row["method"] for row in rows(tmp_path / "out")] == ["brightness"]
+    assert "note: a_lacking cannot run here and is left out: --methods a_lacking says why" in capsys.readouterr().err
+    assert run(photo, "-o", tmp_path / "out", "--methods", "a_lacking") == 2
+    assert "a_lacking cannot run here: No module named 'no_such_package'" in capsys.readouterr().err
+
+
 def test_the_paper_goes_by_its_name(photo, tmp_path, monkeypatch):
     known = estimators.get
 

@@ -117,6 +117,15 @@ def test_a_method_without_its_weights_is_not_usable(monkeypatch):
     assert estimators.usable("fdm")
 
 
+def test_a_file_that_cannot_be_imported_stops_no_other(tmp_path, monkeypatch):
+    (tmp_path / "a_lacking.py").write_text("import no_such_package_for_blur\n")
+    monkeypatch.setattr(estimators, "__path__", [*estimators.__path__, str(tmp_path)])
+    estimators.get.cache_clear()
+    assert "a_lacking" in estimators.names()
+    assert estimators.usable("fdm")
+    assert not estimators.usable("a_lacking")
+
+
 # The working size
 
 

@@ -54,6 +54,18 @@ def test_a_file_is_all_that_a_metric_takes(join):
     assert metrics.METRICS["same"](PHOTO, PHOTO, PHOTO + 1) == 0
 
 
+def test_two_files_do_not_give_one_name(join):
+    join(enhancement, "METHODS = {'um': abs}\n")
+    with pytest.raises(ValueError, match=r"'um'.*rename one"):
+        enhancement.METHODS.choose("um")
+
+
+def test_a_method_that_needs_a_map_is_told_from_one_that_takes_it(join):
+    assert fusion.METHODS.taking("blur_maps", needed=True) == ("paper",)
+    join(fusion, "def first(stack, blur_maps):\n    return stack[0]\n\n\nMETHODS = {'first': first}\n")
+    assert fusion.METHODS.taking("blur_maps", needed=True) == ("paper", "first")
+
+
 def test_unknown_names_are_told_the_known():
     with pytest.raises(ValueError, match=r"'blur'.*adaptive, um, gum, cas"):
         enhancement.METHODS.choose("blur")

@@ -87,7 +87,11 @@ def _chosen(methods):
     names = [name.strip() for name in (methods or "").split(",") if name.strip()]
     names = [PAPER if name == "paper" else name for name in names]
     for name in names:
-        estimators.get(name)  # says which there are
+        try:
+            estimators.get(name)  # says which there are
+        except ImportError as error:
+            msg = f"The method {name} cannot run here: {describe(error)}."
+            raise UserError(msg) from error
     return list(dict.fromkeys(names))
 
 
@@ -95,7 +99,11 @@ def _usable():
     import_tensorflow()
     from lib import estimators
 
-    names = [name for name in (*estimators.names(), PAPER) if estimators.usable(name)]
+    found = (*estimators.names(), PAPER)
+    names = [name for name in found if estimators.usable(name)]
+    for name in found:
+        if name not in names:
+            click.echo(f"note: {name} cannot run here and is left out: --methods {name} says why", err=True)
     if not names:
         msg = "No method can run: fetch their weights, or name one with --methods."
         raise UserError(msg)

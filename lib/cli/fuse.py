@@ -1,7 +1,6 @@
 """``defocus fuse``."""
 
 import functools
-import inspect
 import tempfile
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def fuse_command(frames, output, writing, method, aligned, align_only, keep_size
     if len(frames) < 2:
         msg = "Expected two or more frames to fuse, got one; name another that is focused elsewhere."
         raise UserError(msg)
-    if no_map and _needs_maps(method):
+    if no_map and method in fusion.METHODS.taking("blur_maps", needed=True):
         msg = f"The method {method} needs the defocus maps: leave --no-map out, or use --method defocus."
         raise UserError(msg)
     if method not in fusion.METHODS.taking("blur_maps"):
@@ -72,12 +71,6 @@ def fuse_command(frames, output, writing, method, aligned, align_only, keep_size
             maps = stack_files.Maps(stack, Path(folder), functools.partial(estimate, **WINDOWS.get(method, {})))
             fused = fusion.fuse(stack, method, blur_maps=maps)
     writing.save(frames[0], target, stack.picture(fused))
-
-
-def _needs_maps(method):
-    """Whether a method has no way without the maps."""
-    maps = inspect.signature(fusion.METHODS[method]).parameters.get("blur_maps")
-    return maps is not None and maps.default is maps.empty
 
 
 def _write_aligned(frames, output, writing, keep_size, matched):

@@ -60,6 +60,6 @@ def enhance(image, method="adaptive", sigma_map=None, **options):
     if method not in METHODS.taking("sigma_map"):
         return sharpen(image, **options)
     if sigma_map is None:
-        msg = f"Expected a sigma_map for the method {method!r}, got none: estimate it by lib.blur_map."
+        msg = f"Expected a sigma_map for the method {method!r}, got none: estimate it by lib.one_pass."
         raise ValueError(msg)
     return sharpen(image, sigma_map, **options)

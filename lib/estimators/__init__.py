@@ -99,7 +99,7 @@ def get(name):
     >>> get("lbp").method.blurrier
     'smaller'
     """
-    for module in names():
+    for module in [name] if name in names() else names():
         method = _method(module)
         if name == module or name in method.variants:
             options = method.variants.get(name, {})
@@ -121,7 +121,7 @@ def title(name):
 
 
 def usable(name):
-    """Whether an estimator can run here: one whose weights are not at hand cannot.
+    """Whether an estimator can run here: one whose weights, or whose packages, are not at hand cannot.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def usable(name):
     """
     try:
         get(name)(np.zeros((32, 32), np.float32))
-    except (ValueError, OSError):
+    except (ValueError, OSError, ImportError):
         return False
     return True
 

@@ -29,10 +29,10 @@ METHOD = Method(
     title="ours",
     unit="sigma",
     blurrier="larger",
-    variants={name: {"network": name, "refinement": "paper"} for name in paths.networks()},
+    variants={name: {"network": name, "labels": "hard", "refinement": "paper"} for name in paths.networks()},
     titles={name: f"the paper's, {name}" for name in paths.networks()},
 )
-"""The variants are the paper's: one for each network, with the paper's refinement, but of the windows' mean levels."""
+"""The variants are the paper's: one for each network, with its hard labels and its refinement."""
 
 
 def estimate(image, network=NETWORK, step=8, labels="expected", refinement="spread"):
