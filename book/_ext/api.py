@@ -60,9 +60,14 @@ class Library(SphinxDirective):
 
     def fold(self, name):
         """A module: its name and the first line of its docstring, and all it documents to unfold."""
-        about = html.escape(inspect.getdoc(importlib.import_module(name)).splitlines()[0].replace("`", ""))
+        module = importlib.import_module(name)
+        about = html.escape(inspect.getdoc(module).splitlines()[0].replace("`", ""))
+        lines = [f".. automodule:: {name}", *OPTIONS]
+        for offered in getattr(module, "__all__", ()):
+            if "._" in getattr(getattr(module, offered), "__module__", ""):  # a helper's file, which has no fold
+                lines += ["", f".. autoclass:: {name}.{offered}"]
         part = nodes.container()
-        self.state.nested_parse(StringList([f".. automodule:: {name}", *OPTIONS], source=name), 0, part)
+        self.state.nested_parse(StringList(lines, source=name), 0, part)
         opening = f'<details class="module"><summary><code>{name}</code> {about}</summary>'
         return [nodes.raw("", opening, format="html"), part, nodes.raw("", "</details>", format="html")]
 
