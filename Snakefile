@@ -18,7 +18,6 @@ import shlex
 import sys
 from pathlib import Path
 
-sys.path.insert(0, workflow.basedir)  # this tree's, not another that is installed
 from lib import paths
 from lib.studies import chapters, profiles, register
 

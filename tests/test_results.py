@@ -1,26 +1,49 @@
 """What tells of the results outside the book: the README's table and the manifest of codecheck.yml."""
 
 import re
+import shutil
 
 import pytest
 import yaml
 
-from lib import paths
+from lib import paths, storage
 from lib.studies import records, results
 
 README = results.README.read_text(encoding="utf-8")
 
 
 def test_the_table_in_the_readme_is_that_of_the_records(tmp_path):
-    copy = tmp_path / "README.md"
+    copy, manifest = tmp_path / "README.md", tmp_path / "codecheck.yml"
     copy.write_text(README, encoding="utf-8")
-    results.write(copy)
+    manifest.write_text(results.MANIFEST.read_text(encoding="utf-8"), encoding="utf-8")
+    results.write(copy, manifest)
     assert copy.read_text(encoding="utf-8") == README, "python -m lib.studies.results writes it anew"
+    assert manifest.read_text(encoding="utf-8") == results.MANIFEST.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", re.findall(r"`defocus study (\w[\w-]*) --profile local`", README))
-def test_every_result_has_its_record(name):
-    assert records.read(name, "local")["result"]
+def test_the_largest_profile_that_is_recorded_is_shown_and_named(tmp_path, monkeypatch):
+    shutil.copytree(paths.RESULTS, tmp_path / "results")
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    record = records.load(paths.RESULTS / "local" / "train_mobilenet_v2-paper.json")
+    record["result"]["test"] |= {"accuracy": 0.5, "mean_absolute_error": 2.0}
+    storage.write_json(paths.RESULTS / "full" / "train_mobilenet_v2-paper.json", record | {"profile": "full"})
+    manifest = tmp_path / "codecheck.yml"
+    manifest.write_text(
+        "- file: data/results/local/train_mobilenet_v2-paper.json\n- file: data/results/local/table3.json"
+    )
+    (tmp_path / "README.md").write_text(README, encoding="utf-8")
+    results.write(tmp_path / "README.md", manifest)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "| 95.8% | 50.0%, 2.00 px | `defocus study train_mobilenet_v2-paper --profile full` |" in text
+    assert "`defocus study train_mobilenet_v2-lens --profile local`" in text
+    assert re.findall(r"results/(\w+)", manifest.read_text()) == ["full", "local"]
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"), re.findall(r"`defocus study (\w[\w-]*) --profile (\w+)`", README.split(results.BEGIN)[1])
+)
+def test_every_result_has_its_record(name, profile):
+    assert records.read(name, profile)["result"]
 
 
 def test_the_manifest_of_the_codecheck_names_files_that_exist():

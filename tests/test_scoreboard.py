@@ -260,6 +260,15 @@ def test_the_table_links_every_claim_and_tells_profiles_that_agree_at_once(board
     assert all(line.count("|") == 7 for line in text.splitlines())
 
 
+def test_the_data_of_the_table_has_no_markup(board):
+    headings, *lines = scoreboard.table(board)._repr_mimebundle_()[1]["table"]
+    assert len(lines) == len(board)
+    for heading in ("It says", "Here", "Where"):
+        assert not [line for line in lines if re.search(r"[*`{}]", line[headings.index(heading)])]
+    where = [line[headings.index("Where")] for line in lines]
+    assert [f"{row['chapter']}, {row['figure']}".removesuffix(", ") for row in board] == where
+
+
 def test_the_overview_has_a_sign_for_every_claim(board):
     signs = Counter(text.get_text() for text in scoreboard.overview(board).axes[0].texts)
     assert sum(signs.values()) == len(CLAIMS)

@@ -85,7 +85,7 @@ def test_the_project_is_installed_and_nothing_sets_an_import_path():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert project["project"]["scripts"] == {"defocus": "lib.cli:main"}
     assert "pip install --no-deps --no-build-isolation --editable ." in (ROOT / ".binder/postBuild").read_text()
-    places = [ROOT / name for name in ("Makefile", "pyproject.toml", ".binder/postBuild")]
+    places = [ROOT / name for name in ("Makefile", "Snakefile", "pyproject.toml", ".binder/postBuild")]
     places += [path for folder in ("lib", "book") for path in (ROOT / folder).rglob("*.py")]
     assert not [path for path in places if re.search(r"sys\.path|PYTHONPATH|pythonpath|\.pth\b", path.read_text())]
 

@@ -11,7 +11,7 @@ import pytest
 
 from lib import classifiers, cli, paths, storage
 from lib.cli import pictures
-from lib.studies import adopt, chapters, div2k, fingerprint, records, register, run
+from lib.studies import adopt, chapters, div2k, fingerprint, profiles, records, register, run
 
 
 @pytest.fixture
@@ -272,6 +272,17 @@ def test_a_run_begins_with_what_is_recorded_and_holds(project):
     assert records.path("error").read_text() == first
 
 
+def test_what_an_adopted_run_had_kept_begins_the_next_one(project):
+    run_all()
+    adopt.adopt("quick")
+    training.code = "t2"
+    for keep in (("train_tiny", "error"), ()):  # what the first run was told to keep, the second knows of
+        shutil.rmtree(paths.RUNS)
+        assert adopt.begin("quick", keep) == ["train_tiny", "error", "apart"]
+        adopt.adopt("quick")
+    assert records.read("train_tiny")["kept"]
+
+
 # Of this project
 
 
@@ -311,7 +322,7 @@ def test_the_command_lists_the_studies_and_refuses_others(capsys, monkeypatch):
 def test_every_study_is_documented_and_runs_at_every_profile():
     for study in register.studies().values():
         assert study.function.__doc__, study.name
-        assert set(study.minutes) == {"quick", "local", "full"}
+        assert tuple(study.minutes) == profiles.PROFILES == cli.options.PROFILES
         assert all(minutes > 0 for minutes in study.minutes.values()), study.name
         assert study.makes is None or study.card, study.name
         assert not [need for need in study.needs if "*" not in need and need not in register.studies()], study.name

@@ -1,10 +1,11 @@
 """``defocus adopt``."""
 
+import os
+
 import click
 
-from lib.cli.options import refuse_given
-
-PROFILES = ("quick", "local", "full")
+from lib import paths
+from lib.cli.options import PROFILES, refuse_given
 
 
 @click.command("adopt")
@@ -25,3 +26,8 @@ def adopt_command(profile, begin, keep):
     refuse_given({"keep"}, "without --begin")
     for folder in adopt.adopt(profile):
         click.echo(f"{'new' if folder.exists() else 'gone'}: {folder}")
+    os.environ.pop(paths.PROFILE, None)  # from here on as the book is built: from data/
+    from lib.studies import results
+
+    results.write()
+    click.echo("new: the results in README.md, and codecheck.yml")

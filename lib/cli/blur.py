@@ -1,5 +1,7 @@
 """``defocus blur``."""
 
+import inspect
+
 import click
 
 from lib import shallow_focus
@@ -77,8 +79,9 @@ def _check(variant, options):
     """Refuse options of another variant, and values that no photo could have."""
     refuse_others(options, OPTIONS[variant], f"--variant {variant}")
     if variant != "lens":
-        defaults = {"c0": 1.0, "c1": 7.0} if variant == "paper" else {"c0": 0.5, "c1": 1.75}
-        weights.solve(**defaults | {name: options[name] for name in ("c0", "c1") if name in options})
+        given = inspect.signature(shallow_focus.VARIANTS[variant]).bind_partial(**options)
+        given.apply_defaults()
+        weights.solve(given.arguments["c0"], given.arguments["c1"])
 
 
 def _check_focus(photo, picture, focus):

@@ -53,6 +53,8 @@ def output_options(text="For one photo a file or a folder, for more a folder. A 
     return decorate
 
 
+PROFILES = ("quick", "local", "full")
+"""`lib.studies.profiles` has them too, and takes longer to import."""
 PAPER = "mobilenet_v2-lens"
 """The network, and the estimator, that is the paper's way."""
 OWN = {"one_pass": {"engine"}, "paper": {"step", "model", "engine"}}

@@ -7,12 +7,12 @@ import click
 
 from lib import paths
 from lib.cli.jobs import check_own_folder, check_writable, progress
-from lib.cli.options import quiet_option
+from lib.cli.options import PROFILES, quiet_option
 
 
 @click.command("reproduce")
 @click.argument("names", metavar="[CHAPTERS]...", nargs=-1)
-@click.option("--profile", type=click.Choice(["quick", "local", "full"]), default="quick", show_default=True)
+@click.option("--profile", type=click.Choice(PROFILES), default=PROFILES[0], show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option(
     "-o",

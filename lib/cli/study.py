@@ -5,9 +5,7 @@ import os
 import click
 
 from lib import paths
-from lib.cli.options import import_tensorflow, refuse_given
-
-PROFILES = ("quick", "local", "full")
+from lib.cli.options import PROFILES, import_tensorflow, refuse_given
 
 
 @click.command("study")

@@ -6,15 +6,15 @@ import click
 
 from lib import patches, paths
 from lib.cli.jobs import UserError, check_own_folder, check_writable, progress
-from lib.cli.options import import_tensorflow, quiet_option
+from lib.cli.options import PROFILES, import_tensorflow, quiet_option
 
 
 @click.command("train")
 @click.argument("network", default="mobilenet_v2")
 @click.option(
     "--profile",
-    type=click.Choice(["quick", "local", "full"]),
-    default="quick",
+    type=click.Choice(PROFILES),
+    default=PROFILES[0],
     show_default=True,
     help="Bundled photos for minutes, registry photos for hours, or the paper's DIV2K and 100 epochs.",
 )

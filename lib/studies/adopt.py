@@ -114,6 +114,8 @@ def _replace(moves, gone):
 def begin(profile, keep=()):
     """Begin a run with what is recorded of its profile and still holds, so that it makes only the rest.
 
+    What the run that was adopted had kept, stale as it was, is kept again.
+
     Parameters
     ----------
     profile : {"quick", "local", "full"}
@@ -133,7 +135,7 @@ def begin(profile, keep=()):
     for name in keep:
         register.get(name)  # says which there are
     os.environ.pop(paths.PROFILE, None)
-    holds = [name for name in register.studies() if records.state(name, profile) == records.FRESH or name in keep]
+    holds = [name for name in register.studies() if name in keep or _still_holds(name, profile)]
     source, recorded = paths.weights(), {name: records.path(name, profile) for name in holds}
     os.environ[paths.PROFILE] = profile
     taken = []
@@ -150,3 +152,9 @@ def begin(profile, keep=()):
             storage.write_json(records.path(name), record)
             taken.append(name)
     return taken
+
+
+def _still_holds(name, profile):
+    """Whether a record is fresh, or is one that was kept."""
+    state = records.state(name, profile)
+    return state == records.FRESH or (state == records.STALE and "kept" in records.read(name, profile))

@@ -1,12 +1,14 @@
 """The README's table of results, written from the records: ``python -m lib.studies.results``."""
 
+import re
+
 import numpy as np
 
 from lib import figures, paths, storage
 from lib.studies import comparisons, records, scoreboard
 from lib.studies.one_pass.study import by_use, mean
 
-README = paths.ROOT / "README.md"
+README, MANIFEST = paths.ROOT / "README.md", paths.ROOT / "codecheck.yml"
 BEGIN, END = "<!-- results: written by python -m lib.studies.results -->\n", "<!-- end of results -->\n"
 
 
@@ -17,16 +19,23 @@ def table():
     -------
     figures.Table
     """
-    rows = [(*shown, found(), f"`defocus study {study} --profile local`") for *shown, found, study in RESULTS]
+    command = "`defocus study {} --profile {}`".format
+    rows = [(*shown, found(), command(study, _profile(study))) for *shown, found, study in RESULTS]
     return figures.table(dict.fromkeys(("Result", "Paper", "Here", "Command"), ""), rows)
 
 
-def write(readme=README):
-    """Put the table into the README, between its marks."""
+def write(readme=README, manifest=MANIFEST):
+    """Put the table into the README, between its marks, and the records' places into the manifest of codecheck.yml."""
     before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
-    with storage.whole(readme) as file:
-        file.write_text(f"{before}{BEGIN}{table()}\n{END}{after}", encoding="utf-8")
+    listed = re.sub(
+        r"data/results/\w+/([\w-]+)\.json",
+        lambda place: f"data/results/{_profile(place[1])}/{place[1]}.json",
+        manifest.read_text(encoding="utf-8"),
+    )
+    for path, text in ((readme, f"{before}{BEGIN}{table()}\n{END}{after}"), (manifest, listed)):
+        with storage.whole(path) as file:
+            file.write_text(text, encoding="utf-8")
 
 
 def _trained(name):
@@ -80,6 +89,11 @@ def _rate():
 
 def _result(name):
     return records.read(name)["result"]
+
+
+def _profile(name):
+    """The largest profile that is recorded: the one that the book shows."""
+    return records.read(name)["profile"]
 
 
 RESULTS = (

@@ -5,6 +5,7 @@ values are. A verdict is computed from the two, unless the claims file has one t
 """
 
 import csv
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -236,11 +237,28 @@ def table(rows):
     lines = []
     for row in rows:
         value = row["value"].replace("; ", ", ") + (f" {row['unit']}" if row["unit"] else "")
-        says = f"{row['claim']} **{value}**" if row["value"] else row["claim"]
-        where = f"{{doc}}`{row['chapter']}`" + (f", {{numref}}`{row['figure']}`" if row["figure"] else "")
-        lines.append((row["item"], says, _here(row["verdicts"]), _allowance(row), row["reason"], where))
+        says = _Marked(f"{row['claim']} **{value}**" if row["value"] else row["claim"])
+        where = _Marked(f"{{doc}}`{row['chapter']}`" + (f", {{numref}}`{row['figure']}`" if row["figure"] else ""))
+        here = _Marked(_here(row["verdicts"]))
+        lines.append((row["item"], says, here, _allowance(row), row["reason"], where))
     headings = "In the paper", "It says", "Here", "Close if", "Why", "Where"
-    return figures.table(dict.fromkeys(headings, ""), lines)
+    return _Claims(dict.fromkeys(headings, ""), lines, "", {})
+
+
+class _Marked(str):
+    """Text without its bold words and links, which are in `markdown`."""
+
+    def __new__(cls, markdown):
+        text = super().__new__(cls, re.sub(r"\*\*|\{\w+\}|`", "", markdown))
+        text.markdown = markdown
+        return text
+
+
+class _Claims(figures.Table):
+    """A table whose data is free of markup."""
+
+    def _column(self, heading, values):
+        return (getattr(value, "markdown", value) for value in values)
 
 
 def _allowance(row):
