@@ -117,9 +117,11 @@ def test_the_gpu_workflow_reproduces_and_proposes_the_results():
     commands = [step.get("run", "") for step in job["steps"]]
     order = [
         next(k for k, command in enumerate(commands) if part in command)
-        for part in ("nvidia-smi", "LOCK=requirements-gpu.txt", "make reproduce", "gh pr create")
+        for part in ("nvidia-smi", "LOCK=requirements-gpu.txt", "make reproduce", "make adopt", "make record", "git add")
     ]
     assert order == sorted(order)
+    assert "git add data/results data/weights tests/recorded README.md codecheck.yml" in commands[order[-1]]
+    assert "gh pr create" in commands[order[-1]]
 
 
 def test_the_book_finds_its_contents_through_one_relative_link():
