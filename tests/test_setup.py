@@ -117,7 +117,7 @@ def test_the_gpu_workflow_reproduces_and_proposes_the_results():
     commands = [step.get("run", "") for step in job["steps"]]
     order = [
         next(k for k, command in enumerate(commands) if part in command)
-        for part in ("nvidia-smi", "LOCK=requirements-gpu.txt", "make reproduce", "make adopt", "make record", "git add")
+        for part in ("nvidia-smi", "LOCK=requirements-gpu.txt", "make reproduce", "make adopt", "make record", "gh pr")
     ]
     assert order == sorted(order)
     assert "git add data/results data/weights tests/recorded README.md codecheck.yml" in commands[order[-1]]
