@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lib import estimators
-from lib.cli import pictures
+from lib.cli import compare, pictures
 from lib.cli.options import PAPER
 
 METHODS = "entropy,fdm"
@@ -66,6 +66,16 @@ def test_a_method_whose_packages_are_missing_is_left_out_and_says_so(photo, tmp_
     assert "note: a_lacking cannot run here and is left out: --methods a_lacking says why" in capsys.readouterr().err
     assert run(photo, "-o", tmp_path / "out", "--methods", "a_lacking") == 2
     assert "a_lacking cannot run here: No module named 'no_such_package'" in capsys.readouterr().err
+
+
+def test_a_map_of_other_options_is_not_kept(monkeypatch):
+    codes = []
+    for labels in ("hard", "expected"):
+        monkeypatch.setitem(estimators.get(PAPER).method.variants[PAPER], "labels", labels)
+        estimators.get.cache_clear()
+        codes.append(compare._code.__wrapped__(PAPER))
+    estimators.get.cache_clear()
+    assert codes[0] != codes[1]
 
 
 def test_the_paper_goes_by_its_name(photo, tmp_path, monkeypatch):

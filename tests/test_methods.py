@@ -1,5 +1,6 @@
 """Methods join by one file."""
 
+import command_line
 import numpy as np
 import pytest
 
@@ -69,3 +70,11 @@ def test_a_method_that_needs_a_map_is_told_from_one_that_takes_it(join):
 def test_unknown_names_are_told_the_known():
     with pytest.raises(ValueError, match=r"'blur'.*adaptive, um, gum, cas"):
         enhancement.METHODS.choose("blur")
+
+
+def test_a_broken_file_stops_no_other_command(join, capsys):
+    join(enhancement, "METHODS = {'um': abs}\n")
+    assert command_line.run("map", "--help") == 0
+    capsys.readouterr()
+    assert command_line.run("enhance", "photo.jpg", "-o", "sharper.jpg") == 2
+    assert "rename one" in capsys.readouterr().err

@@ -24,19 +24,27 @@ def test_the_table_in_the_readme_is_that_of_the_records(tmp_path):
 def test_the_largest_profile_that_is_recorded_is_shown_and_named(tmp_path, monkeypatch):
     shutil.copytree(paths.RESULTS, tmp_path / "results")
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
-    record = records.load(paths.RESULTS / "local" / "train_mobilenet_v2-paper.json")
+    record, other = records.read("train_mobilenet_v2-paper"), records.read("table3")["profile"]
     record["result"]["test"] |= {"accuracy": 0.5, "mean_absolute_error": 2.0}
     storage.write_json(paths.RESULTS / "full" / "train_mobilenet_v2-paper.json", record | {"profile": "full"})
     manifest = tmp_path / "codecheck.yml"
-    manifest.write_text(
-        "- file: data/results/local/train_mobilenet_v2-paper.json\n- file: data/results/local/table3.json"
-    )
+    listed = [f"- file: data/results/quick/{name}.json\n" for name in ("train_mobilenet_v2-paper", "table3", "mine")]
+    manifest.write_text("".join(listed))
     (tmp_path / "README.md").write_text(README, encoding="utf-8")
     results.write(tmp_path / "README.md", manifest)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "| 95.8% | 50.0%, 2.00 px | `defocus study train_mobilenet_v2-paper --profile full` |" in text
-    assert "`defocus study train_mobilenet_v2-lens --profile local`" in text
-    assert re.findall(r"results/(\w+)", manifest.read_text()) == ["full", "local"]
+    assert f"`defocus study table3 --profile {other}`" in text
+    assert re.findall(r"results/(\w+)", manifest.read_text()) == ["full", other, "quick"]
+
+
+@pytest.mark.parametrize("spoil", [lambda text: text.replace(results.END, ""), lambda text: text + results.BEGIN])
+def test_a_readme_without_the_marks_is_told_of(tmp_path, spoil):
+    readme = tmp_path / "README.md"
+    readme.write_text(spoil(README), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"README\.md between the lines '<!-- results"):
+        results.write(readme, results.MANIFEST)
+    assert readme.read_text(encoding="utf-8") == spoil(README)
 
 
 @pytest.mark.parametrize(

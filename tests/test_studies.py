@@ -280,7 +280,14 @@ def test_what_an_adopted_run_had_kept_begins_the_next_one(project):
         shutil.rmtree(paths.RUNS)
         assert adopt.begin("quick", keep) == ["train_tiny", "error", "apart"]
         adopt.adopt("quick")
-    assert records.read("train_tiny")["kept"]
+    assert records.read("train_tiny")["kept"] == "t2"
+    with pytest.raises(ValueError, match="is of seed 0"):
+        run.run("train_tiny", "quick", seed=1)
+    training.code = "t3"  # nobody was asked about this
+    with pytest.raises(adopt.AdoptionError, match="train_tiny is stale"):
+        adopt.adopt("quick")
+    shutil.rmtree(paths.RUNS)
+    assert "train_tiny" not in adopt.begin("quick")
 
 
 # Of this project

@@ -67,7 +67,7 @@ def main(arguments=None):
         sys.exit(130)
     except click.ClickException as error:
         _fail(error.format_message())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         _fail(jobs.describe(error))
 
 

@@ -24,10 +24,11 @@ def adopt_command(profile, begin, keep):
         click.echo(f"{profile}: {', '.join(adopt.begin(profile, keep)) or 'nothing more that holds'}")
         return
     refuse_given({"keep"}, "without --begin")
+    from lib.studies import results
+
+    results.around()  # a README without the table's marks is told of before anything is taken
     for folder in adopt.adopt(profile):
         click.echo(f"{'new' if folder.exists() else 'gone'}: {folder}")
     os.environ.pop(paths.PROFILE, None)  # from here on as the book is built: from data/
-    from lib.studies import results
-
     results.write()
     click.echo("new: the results in README.md, and codecheck.yml")

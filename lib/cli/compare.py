@@ -18,6 +18,7 @@ from lib.cli import map_files, pictures
 from lib.cli.jobs import Folder, UserError, describe, pair, run
 from lib.cli.map_files import read_map, read_sigma
 from lib.cli.options import PAPER, REFUSED, import_tensorflow, output_options, photos_argument
+from lib.cli.silence import silence
 from lib.studies import fingerprint
 
 COLUMNS = ("photo", "method", "unit", "blurrier", "mean", "low", "high", "seconds")
@@ -66,7 +67,7 @@ def compare_command(photos, output, writing, methods, truth):
         for name in names():
             try:
                 maps[name] = table.map(target.stem, content, name, pixels, known)
-            except (ValueError, OSError, MemoryError) as error:
+            except (ValueError, OSError, MemoryError, ImportError) as error:
                 click.echo(f"error: {photo.name}: {name}: {describe(error)}", err=True)
                 failed.append(name)
         if maps:
@@ -211,7 +212,8 @@ class Table:
             msg = f"{path} is there and is in no table of this program: name another folder, or --force."
             raise pictures.ImageError(msg)
         began = time.perf_counter()
-        values = estimators.get(name)(pixels)
+        with silence():  # TensorFlow's notes
+            values = estimators.get(name)(pixels)
         seconds = time.perf_counter() - began
         path.unlink(missing_ok=True)  # no row is ever beside a map that it is not about
         self._add(photo, content, name, values, f"{seconds:.2f}", known)
@@ -292,6 +294,5 @@ def _code(name):
     """A hash of the code and the networks that make a method's maps."""
     from lib import estimators
 
-    function = estimators.get(name).estimate
-    function = getattr(function, "func", function)
-    return fingerprint.of_function(function, {"name": name}, ("data/weights",))[:12]
+    estimate = estimators.get(name).estimate  # a partial, with the options of a variant
+    return fingerprint.of_function(estimate.func, {"name": name} | estimate.keywords, ("data/weights",))[:12]

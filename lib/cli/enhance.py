@@ -12,6 +12,7 @@ from lib.cli.jobs import pair, run
 from lib.cli.options import (
     EDITED,
     MAPS,
+    Method,
     Number,
     NumberRange,
     map_options,
@@ -30,7 +31,7 @@ CURVE = ("alpha1", "beta1", "alpha2", "beta2")
 @output_options()
 @click.option(
     "--method",
-    type=click.Choice(tuple(enhancement.METHODS)),
+    type=Method(enhancement.METHODS),
     default="adaptive",
     show_default=True,
     help="By the defocus map, or unsharp masking, generalized unsharp masking, contrast adaptive sharpening.",
@@ -56,7 +57,8 @@ def enhance_command(photos, output, writing, method, defocus, **options):
     """Sharpen each PHOTO, or all photos in a folder.
 
     Only the method "adaptive" needs a defocus map; it is estimated unless --map has it. It is the default, as the
-    paper's own: it leaves alone what is sharp and what is meant to be blurred.
+    paper's own: it leaves alone what is sharp and what is meant to be blurred, by default from about 8 pixels on;
+    --beta1 and --beta2 say otherwise.
     """
     options = _method_options(method, {name: value for name, value in options.items() if value is not None})
 

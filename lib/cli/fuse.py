@@ -9,7 +9,7 @@ import click
 from lib import fusion
 from lib.cli import stack_files
 from lib.cli.jobs import UserError, check_writable, expand, pair
-from lib.cli.options import EDITED, NETWORK, estimator_options, output_options, refuse_given
+from lib.cli.options import EDITED, NETWORK, Method, estimator_options, output_options, refuse_given
 
 WINDOWS = {"paper": {"step": 4}, "defocus": {"labels": "expected", "variant": None}}
 """How each method wants the maps of the paper's estimator."""
@@ -20,7 +20,7 @@ WINDOWS = {"paper": {"step": 4}, "defocus": {"labels": "expected", "variant": No
 @output_options("The fused picture, or a folder.")
 @click.option(
     "--method",
-    type=click.Choice(tuple(fusion.METHODS)),
+    type=Method(fusion.METHODS),
     default="defocus",
     show_default=True,
     help="This book's, the paper's, or one that it compares with.",

@@ -79,6 +79,18 @@ class _Finite:
         return number
 
 
+class Method(click.Choice):
+    """One of the methods of a package, which are looked up when they are asked for: a broken file stops no other."""
+
+    def __init__(self, methods):
+        self.methods, self.case_sensitive = methods, True
+
+    @property
+    def choices(self):
+        """Their names."""
+        return tuple(self.methods)
+
+
 class Number(_Finite, type(click.FLOAT)):
     """As ``float``."""
 
@@ -154,10 +166,15 @@ def _estimator(name, given_step, model, engine):
     def by_name(pixels, label, **_):
         estimator = estimators.get(name)
         if estimator.method.unit != "sigma":
-            msg = f"The estimator {name} gives a score and no sigma: take another, or see `compare`."
+            unit = estimator.method.unit
+            msg = f"The estimator {name} gives {unit!r} where 'sigma' is needed: take another, or see `compare`."
             raise jobs.UserError(msg)
         with silence():  # TensorFlow's notes, of those that use it
-            return estimator(pixels)
+            found = estimator(pixels)
+        if found.shape != pixels.shape[:2]:
+            msg = f"The estimator {name} gives a map of shape {found.shape}: expected {pixels.shape[:2]}, as the photo."
+            raise jobs.UserError(msg)
+        return found
 
     return {"paper": by_windows, "one_pass": in_one_pass}.get(name, by_name)
 

@@ -59,7 +59,7 @@ def _problem(name):
     """Why a record cannot be taken, None where it can."""
     state = records.state(name)
     record = {} if state == records.NOT_RUN else records.read(name)
-    if state != records.FRESH and "kept" not in record:
+    if state != records.FRESH and not run.is_kept(record):
         return f"{name} is {state}"
     if "scale" in record:
         return f"{name} has cut counts"
@@ -114,7 +114,7 @@ def _replace(moves, gone):
 def begin(profile, keep=()):
     """Begin a run with what is recorded of its profile and still holds, so that it makes only the rest.
 
-    What the run that was adopted had kept, stale as it was, is kept again.
+    What the run that was adopted had kept, stale as it was, is kept again while the code does not change.
 
     Parameters
     ----------
@@ -148,13 +148,13 @@ def begin(profile, keep=()):
                         shutil.copy(file, copy)
             if name in keep:
                 own = {made: run.file_hash(source / made)} if made else {}
-                record |= {"study": name, "kept": True, "networks": record.get("networks", {}) | own}
+                record |= {"study": name, "kept": register.get(name).code, "networks": record.get("networks", {}) | own}
             storage.write_json(records.path(name), record)
             taken.append(name)
     return taken
 
 
 def _still_holds(name, profile):
-    """Whether a record is fresh, or is one that was kept."""
+    """Whether a record is fresh, or was kept beside the code as it is now."""
     state = records.state(name, profile)
-    return state == records.FRESH or (state == records.STALE and "kept" in records.read(name, profile))
+    return state == records.FRESH or (state == records.STALE and run.is_kept(records.read(name, profile)))

@@ -26,16 +26,29 @@ def table():
 
 def write(readme=README, manifest=MANIFEST):
     """Put the table into the README, between its marks, and the records' places into the manifest of codecheck.yml."""
-    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    listed = re.sub(
-        r"data/results/\w+/([\w-]+)\.json",
-        lambda place: f"data/results/{_profile(place[1])}/{place[1]}.json",
-        manifest.read_text(encoding="utf-8"),
-    )
+    before, after = around(readme)
+    listed = re.sub(r"data/results/\w+/([\w-]+)\.json", _place, manifest.read_text(encoding="utf-8"))
     for path, text in ((readme, f"{before}{BEGIN}{table()}\n{END}{after}"), (manifest, listed)):
         with storage.whole(path) as file:
             file.write_text(text, encoding="utf-8")
+
+
+def around(readme=README):
+    """What stands before and after the table in the README; a ValueError if its marks are not there, each once."""
+    text = readme.read_text(encoding="utf-8")
+    found = re.fullmatch(f"(.*){re.escape(BEGIN)}.*{re.escape(END)}(.*)", text, re.DOTALL)
+    if not found or text.count(BEGIN) > 1 or text.count(END) > 1:
+        msg = (
+            f"Expected the table of {readme} between the lines {BEGIN.strip()!r} and {END.strip()!r}, each there once."
+        )
+        raise ValueError(msg)
+    return found.groups()
+
+
+def _place(file):
+    """Where the record is now that a file of the manifest was; what is no record stays."""
+    name = file[1]
+    return f"data/results/{_profile(name)}/{name}.json" if records.path(name).exists() else file[0]
 
 
 def _trained(name):

@@ -132,7 +132,7 @@ def _holds(entry, path, networks):
     if not path.exists() or (entry.makes and not (paths.weights() / entry.makes).exists()):
         return False
     record = records.load(path)
-    if "kept" in record:
+    if is_kept(record):
         return True
     if "+" in (record["commit"] or "") and "+" not in (records.commit() or ""):
         return False  # `adopt` would refuse it
@@ -141,11 +141,16 @@ def _holds(entry, path, networks):
     )
 
 
+def is_kept(record):
+    """Whether a record was kept, stale (`lib.studies.adopt`), and its study's code has not changed since."""
+    return bool(record.get("kept")) and record["kept"] == register.get(record["study"]).code
+
+
 def _refuse_another(path, seed, scale):
     """Keep a record of another seed or scale, which may have taken days."""
     if path.exists():
         record = records.load(path)
-        if "kept" not in record and (record["seed"], record.get("scale", 1.0)) != (seed, scale):
+        if (record["seed"], record.get("scale", 1.0)) != (seed, scale):
             of = f"seed {record['seed']} and scale {record.get('scale', 1.0):g}"
             msg = f"{path} is of {of}: move {paths.run()} away to run with seed {seed} and scale {scale:g}."
             raise ValueError(msg)

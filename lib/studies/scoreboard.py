@@ -240,7 +240,7 @@ def table(rows):
         says = _Marked(f"{row['claim']} **{value}**" if row["value"] else row["claim"])
         where = _Marked(f"{{doc}}`{row['chapter']}`" + (f", {{numref}}`{row['figure']}`" if row["figure"] else ""))
         here = _Marked(_here(row["verdicts"]))
-        lines.append((row["item"], says, here, _allowance(row), row["reason"], where))
+        lines.append((row["item"], says, here, _allowance(row), _Marked(row["reason"]), where))
     headings = "In the paper", "It says", "Here", "Close if", "Why", "Where"
     return _Claims(dict.fromkeys(headings, ""), lines, "", {})
 
@@ -249,7 +249,7 @@ class _Marked(str):
     """Text without its bold words and links, which are in `markdown`."""
 
     def __new__(cls, markdown):
-        text = super().__new__(cls, re.sub(r"\*\*|\{\w+\}|`", "", markdown))
+        text = super().__new__(cls, re.sub(r"\*\*|\{\w+\}(?=`)|`", "", markdown))
         text.markdown = markdown
         return text
 
