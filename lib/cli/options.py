@@ -166,8 +166,7 @@ def _estimator(name, given_step, model, engine):
     def by_name(pixels, label, **_):
         estimator = estimators.get(name)
         if estimator.method.unit != "sigma":
-            unit = estimator.method.unit
-            msg = f"The estimator {name} gives a {unit} and no sigma: take another, or see `compare`."
+            msg = f"The estimator {name} gives a {estimator.method.unit} and no sigma: take another, or see `compare`."
             raise jobs.UserError(msg)
         with silence():  # TensorFlow's notes, of those that use it
             found = estimator(pixels)

@@ -34,13 +34,5 @@ def study_command(name, profile, seed, scale):
         return
     shown = [profile] if profile else PROFILES
     for each in register.studies().values():
-        found = [f"{p} {each.minutes[p]:g} min, {_state(each.name, p)}" for p in shown]
+        found = [f"{p} {each.minutes[p]:g} min, {run.state(each.name, p)}" for p in shown]
         click.echo(f"{each.name:36} {'; '.join(found)}")
-
-
-def _state(name, profile):
-    """The state of a record; of one that a run was told to keep, that it is."""
-    from lib.studies import records, run
-
-    state = records.state(name, profile)
-    return f"{state}, kept" if state == records.STALE and run.is_kept(records.read(name, profile)) else state

@@ -57,9 +57,9 @@ def adopt(profile):
 
 def _problem(name):
     """Why a record cannot be taken, None where it can."""
-    state = records.state(name)
+    state = run.state(name)
     record = {} if state == records.NOT_RUN else records.read(name)
-    if state != records.FRESH and not run.is_kept(record):
+    if state not in run.HOLDING:
         return f"{name} is {state}"
     if "scale" in record:
         return f"{name} has cut counts"
@@ -135,7 +135,7 @@ def begin(profile, keep=()):
     for name in keep:
         register.get(name)  # says which there are
     os.environ.pop(paths.PROFILE, None)
-    holds = [name for name in register.studies() if name in keep or _still_holds(name, profile)]
+    holds = [name for name in register.studies() if name in keep or run.state(name, profile) in run.HOLDING]
     source, recorded = paths.weights(), {name: records.path(name, profile) for name in holds}
     os.environ[paths.PROFILE] = profile
     taken = []
@@ -152,9 +152,3 @@ def begin(profile, keep=()):
             storage.write_json(records.path(name), record)
             taken.append(name)
     return taken
-
-
-def _still_holds(name, profile):
-    """Whether a record is fresh, or was kept beside the code as it is now."""
-    state = records.state(name, profile)
-    return state == records.FRESH or (state == records.STALE and run.is_kept(records.read(name, profile)))

@@ -13,6 +13,10 @@ from lib.studies import fingerprint, records, register
 
 SPENT = "seconds.json"
 """The file, beside what a study has kept, of the time that it has taken so far."""
+KEPT = "stale, kept"
+"""Of a record that a run was told to keep, whatever code made it."""
+HOLDING = (records.FRESH, KEPT)
+"""States of records that a run need not make again."""
 
 
 @dataclass
@@ -132,7 +136,7 @@ def _holds(entry, path, networks):
     if not path.exists() or (entry.makes and not (paths.weights() / entry.makes).exists()):
         return False
     record = records.load(path)
-    if is_kept(record):
+    if _is_kept(record):
         return True
     if "+" in (record["commit"] or "") and "+" not in (records.commit() or ""):
         return False  # `adopt` would refuse it
@@ -141,8 +145,14 @@ def _holds(entry, path, networks):
     )
 
 
-def is_kept(record):
-    """Whether a record was kept, stale (`lib.studies.adopt`), and its study's code has not changed since."""
+def state(name, profile=None):
+    """The state of a record (`records.state`), or `KEPT`."""
+    found = records.state(name, profile)
+    return KEPT if found == records.STALE and _is_kept(records.read(name, profile)) else found
+
+
+def _is_kept(record):
+    """Whether a record was kept (`lib.studies.adopt`) and its study's code has not changed since."""
     return bool(record.get("kept")) and record["kept"] == register.get(record["study"]).code
 
 
